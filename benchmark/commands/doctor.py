@@ -1,0 +1,260 @@
+"""``doctor``: whether this machine can run the benchmark, and what to do where it cannot."""
+
+import importlib.util
+import json
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, entry_points, requires, version
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from benchmark.commands.options import DEFAULT_STORE
+from benchmark.errors import BenchmarkError, Exit
+
+DISTRIBUTION = "weak-shot-segmentation-benchmark"
+ENOUGH_DISK = 5e9  # bytes; a table of the mini profile takes far less, checkpoints of the paper profile more
+LITTLE_DISK = 2e8
+
+Status = Literal["ok", "warn", "fail"]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line: what was looked at, what was found, and the way out unless all is well."""
+
+    name: str
+    status: Status
+    found: str
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.status:<4}  {self.name}: {self.found}" + (f" -> {self.remedy}" if self.remedy else "")
+
+
+@dataclass(frozen=True)
+class Places:
+    """What the user said about where things are."""
+
+    store: Path
+    uri: str | None
+    data_root: Path | None
+
+
+@click.command()
+@click.option(
+    "--store",
+    type=click.Path(file_okay=False, path_type=Path),
+    envvar="BENCHMARK_STORE",
+    default=DEFAULT_STORE,
+    show_default=True,
+    help="Folder of the results; $BENCHMARK_STORE sets it too.",
+)
+@click.option("--uri", help="MLflow tracking URI.  [default: $MLFLOW_TRACKING_URI, else SQLite beside the store]")
+@click.option("--data-root", type=click.Path(path_type=Path), help="Folder in which the datasets lie.")
+@click.option("--json", "as_json", is_flag=True, help="Print the checks as JSON.")
+def command(store: Path, uri: str | None, data_root: Path | None, as_json: bool) -> None:
+    """Check this machine: packages, devices, disk, MLflow, data, methods. One line a check.
+
+    Exit code 1 if something fails; what only limits what can be run is a warning.
+    """
+    places = Places(store, uri, data_root)
+    checks: list[Check] = []
+    for check in CHECKS:
+        for line in check(places):
+            checks.append(line)
+            if not as_json:
+                click.echo(str(line))
+    failed = sum(line.status == "fail" for line in checks)
+    if as_json:
+        click.echo(json.dumps({"ok": not failed, "checks": [asdict(line) for line in checks]}, indent=1))
+    raise SystemExit(Exit.INCOMPLETE if failed else Exit.OK)
+
+
+def python(_: Places) -> Iterator[Check]:
+    """Check the interpreter."""
+    found = f"{platform.python_version()} ({sys.executable}, {platform.platform()})"
+    if sys.version_info >= (3, 11):
+        yield Check("Python", "ok", found)
+    else:
+        yield Check("Python", "fail", found, "make the virtual environment with Python 3.11 or newer")
+
+
+def packages(_: Places) -> Iterator[Check]:
+    """Check that every required package is there in a version that fits."""
+    from packaging.requirements import Requirement
+
+    try:
+        required = [Requirement(text) for text in requires(DISTRIBUTION) or ()]
+    except PackageNotFoundError:
+        yield Check("packages", "fail", f"{DISTRIBUTION} is not installed", "pip install -e . in its folder")
+        return
+    found, wrong = [], []
+    for one in required:
+        if one.marker is None or one.marker.evaluate():
+            here = installed(one.name)
+            (found if here and one.specifier.contains(here, prereleases=True) else wrong).append((one, here))
+    if wrong:
+        detail = ", ".join(f"{one} needed, {here or 'nothing'} found" for one, here in wrong)
+        yield Check("packages", "fail", detail, "pip install " + " ".join(f"'{one}'" for one, _ in wrong))
+    if found:
+        yield Check("packages", "ok", ", ".join(f"{one.name} {here}" for one, here in found))
+
+
+def torch(_: Places) -> Iterator[Check]:
+    """Check that torch and torchvision were built for each other, what they compute on, and with how many threads."""
+    try:
+        import torch
+        import torchvision
+    except (ImportError, RuntimeError, OSError) as error:  # a wrong pair: "operator torchvision::nms does not exist"
+        remedy = "install both from one index: pip install --force-reinstall torch torchvision"
+        yield Check("torch", "fail", f"does not load: {str(error).splitlines()[0]}", remedy)
+        return
+    yield Check("torch", "ok", f"torch {torch.__version__} with torchvision {torchvision.__version__}")
+    yield _devices(torch.cuda)
+    yield Check("cores", "ok", _cores(torch.get_num_threads()))
+
+
+def disk(places: Places) -> Iterator[Check]:
+    """Check that results can be written where they are meant to be."""
+    store = places.store.absolute()
+    try:
+        folder = existing(store)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"0")
+    except OSError as error:
+        remedy = "choose another folder with --store or $BENCHMARK_STORE"
+        yield Check("store", "fail", f"{store} cannot be written: {error.strerror}", remedy)
+        return
+    yield Check("store", "ok", f"{store}" + ("" if folder == store else " (made by the first run)"))
+    free = shutil.disk_usage(folder).free
+    status: Status = "ok" if free >= ENOUGH_DISK else "warn" if free >= LITTLE_DISK else "fail"
+    remedy = "" if status == "ok" else "free some space, or choose another disk with --store"
+    yield Check("disk", status, f"{free / 1e9:.1f} GB free at the store", remedy)
+    yield Check("results", "ok", f"tables and plots go to {store.parent / 'results'} (--out)")
+
+
+def mlflow(places: Places) -> Iterator[Check]:
+    """Check that MLflow answers. It never stops a run, so that the worst is a warning."""
+    from benchmark.tracking import connect, public, sqlite_file, tracking_uri
+
+    uri = places.uri or tracking_uri(places.store)
+    file = sqlite_file(uri)
+    if file is not None and not file.exists():
+        try:
+            with tempfile.TemporaryFile(dir=existing(file.parent.absolute())):
+                yield Check("MLflow", "ok", f"{public(uri)} (made by the first run)")
+                return
+        except OSError as error:
+            yield Check("MLflow", "warn", f"{public(uri)} cannot be written: {error.strerror}", _OTHER_URI)
+            return
+    try:
+        connect(uri)
+    except Exception as error:  # whatever MLflow, its database or the network raise
+        yield Check("MLflow", "warn", f"{public(uri)}: {type(error).__name__}: {_first_line(error)}", _OTHER_URI)
+        return
+    yield Check("MLflow", "ok", public(uri))
+
+
+def data(places: Places) -> Iterator[Check]:
+    """Check which datasets are found. Only the embedded one must be."""
+    from benchmark.datasets import describe
+    from benchmark.splits import datasets
+
+    for name in datasets():
+        try:
+            info = describe(name, None if name == "mini" else places.data_root)
+        except BenchmarkError as error:
+            yield Check(f"data {name}", "fail" if name == "mini" else "warn", "not found", str(error))
+        else:
+            found = f"{len(info.classes)} classes, {info.train} training and {info.test} test images"
+            yield Check(f"data {name}", "ok", found)
+
+
+def extras(_: Places) -> Iterator[Check]:
+    """Say which optional helpers are there; the lack of one is no fault."""
+    for name, here, purpose in (
+        ("detectron2", _importable("detectron2"), "cross-checks with the released code"),
+        ("pydensecrf", _importable("pydensecrf"), "the dense CRF of weakly supervised baselines; extra [crf]"),
+        ("pdflatex", shutil.which("pdflatex"), "typesetting LaTeX tables"),
+        ("sbatch", shutil.which("sbatch"), "running on a Slurm cluster"),
+    ):
+        yield Check(name, "ok", f"{here}" if here else f"not here; only needed for {purpose}")
+
+
+def methods(_: Places) -> Iterator[Check]:
+    """Check that every installed method loads, and say which package brings it."""
+    from benchmark.registry import GROUP
+    from benchmark.registry import methods as installed_methods
+
+    try:
+        known = installed_methods()
+    except BenchmarkError as error:
+        yield Check("methods", "fail", "not all of them load", str(error))
+        return
+    if not known:
+        yield Check("methods", "fail", "none installed", "pip install -e . in the benchmark's folder")
+    origins = {point.name: point for point in entry_points(group=GROUP)}
+    for name, method in sorted(known.items()):
+        point = origins.get(name)
+        package = f" from {point.dist.name} {point.dist.version}" if point and point.dist else ""
+        yield Check(f"method {name}", "ok", f"{method.title}{package}")
+
+
+CHECKS: tuple[Callable[[Places], Iterator[Check]], ...] = (
+    python,
+    packages,
+    torch,
+    disk,
+    mlflow,
+    data,
+    extras,
+    methods,
+)
+
+_OTHER_URI = "runs go on without it; mend it or set MLFLOW_TRACKING_URI, then `python -m benchmark sync`"
+
+
+def installed(package: str) -> str | None:
+    """Return the version of an installed package."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def existing(folder: Path) -> Path:
+    """Return the folder, or the nearest one above it that exists."""
+    return next(place for place in (folder, *folder.parents) if place.exists())
+
+
+def _devices(cuda: object) -> Check:
+    from torch.cuda import device_count, get_device_properties
+
+    names = [f"{(gpu := get_device_properties(i)).name}, {gpu.total_memory / 2**30:.0f} GiB" for i in range(device_count())]
+    if names:
+        return Check("devices", "ok", "; ".join(f"cuda:{i} {name}" for i, name in enumerate(names)))
+    return Check("devices", "ok", "cpu only: fit for the profiles mini and smoke; paper wants a GPU")
+
+
+def _cores(threads: int) -> str:
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    limit = os.environ.get("OMP_NUM_THREADS")
+    return f"{usable} usable of {os.cpu_count()}, torch uses {threads} threads" + (
+        f" (OMP_NUM_THREADS={limit})" if limit else ""
+    )
+
+
+def _importable(module: str) -> str | None:
+    found = importlib.util.find_spec(module)
+    return None if found is None else found.origin or module
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), "")

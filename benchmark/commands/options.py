@@ -1,0 +1,234 @@
+"""The options that say what a command is about, parsed once into a ``Selection``."""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+import click
+
+from benchmark.store import Store
+
+if TYPE_CHECKING:
+    from benchmark.plan import Plan
+
+R = TypeVar("R")
+
+ALL_TABLES = ("1", "2", "3")
+PRESETS = ("paper", "official")
+DEFAULT_STORE = Path(".benchmark", "store")
+
+
+class Names(click.ParamType):
+    """``a,b`` -> ``("a", "b")``: blanks trimmed, repetitions dropped, order kept."""
+
+    name = "a,b,..."
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        if isinstance(value, tuple):
+            return value
+        names = tuple(dict.fromkeys(part.strip() for part in str(value).split(",") if part.strip()))
+        return names or self.fail(f"{value!r} names nothing; write names with commas between them.", param, ctx)
+
+
+class Seeds(Names):
+    """``0,1,2`` -> ``(0, 1, 2)``."""
+
+    name = "0,1,..."
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        names = super().convert(value, param, ctx)
+        bad = [name for name in names if not (isinstance(name, int) or (name.isascii() and name.isdigit()))]
+        if bad:
+            self.fail(f"{', '.join(map(repr, bad))}: a seed is a whole number from 0 on, as in 0,1,2.", param, ctx)
+        return tuple(dict.fromkeys(int(name) for name in names))
+
+
+class Setting(click.ParamType):
+    """``simformer.points=50`` -> ``("simformer.points", 50)``; the value is read as YAML."""
+
+    name = "section.key=value"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, Any]:
+        if isinstance(value, tuple):
+            return value
+        key, equals, text = str(value).partition("=")
+        if not equals or key.count(".") != 1 or not all(part.strip() for part in key.split(".")):
+            self.fail(f"{value!r} is not section.key=value, as in simformer.points=50.", param, ctx)
+        from benchmark.config import parse_yaml
+
+        return key.strip(), parse_yaml(text, f"--set {value}")
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What a command is about. ``plan()`` turns it into cells and stages.
+
+    Attributes:
+        tables: names or paths of table files.
+        dataset: name, or path of a dataset YAML.
+        profile: name, or path of a profile YAML.
+        preset: ``paper`` or ``official``.
+        store: where results are.
+        seeds: one cell is made for each.
+        splits: only these columns; ``None`` is all.
+        methods: only these rows; ``None`` is all.
+        overrides: dotted setting -> value, from ``--set``; wins over everything.
+        data_root: where the dataset lies; ``None`` asks the environment.
+        out: where tables and plots are written; ``None`` is a folder beside the store.
+    """
+
+    tables: tuple[str, ...]
+    dataset: str
+    profile: str
+    preset: str
+    store: Store
+    seeds: tuple[int, ...]
+    splits: tuple[str, ...] | None
+    methods: tuple[str, ...] | None
+    overrides: Mapping[str, Any]
+    data_root: Path | None
+    out: Path | None
+
+    def with_tables(self, names: Iterable[str]) -> "Selection":
+        """Return the same selection of other tables; ``all`` and comma lists are spelled out."""
+        return dataclasses.replace(self, tables=table_names(names))
+
+    def plan(self) -> "Plan":
+        """Return the cells and stages of the selection. Raises BenchmarkError for any wrong name or value."""
+        from benchmark.plan import build_plan
+
+        return build_plan(
+            self.tables,
+            self.dataset,
+            self.profile,
+            self.seeds,
+            splits=self.splits,
+            methods=self.methods,
+            overrides=(self.overrides,),
+            preset=self.preset,
+            store=self.store,
+            data_root=self.data_root,
+        )
+
+    def results_folder(self) -> Path:
+        """Return where tables and plots go: ``--out``, else ``results/<dataset>-<profile>`` beside the store."""
+        if self.out is not None:
+            return self.out
+        parts = [_stem(self.dataset), _stem(self.profile), *([] if self.preset == "paper" else [self.preset])]
+        return self.store.root.parent / "results" / "-".join(parts)
+
+    def __str__(self) -> str:
+        """Return the selection as one would say it, for the message that nothing matched it."""
+        parts = [f"table {', '.join(self.tables)}", f"dataset {self.dataset}", f"seeds {_joined(self.seeds)}"]
+        if self.splits is not None:
+            parts.append(f"splits {_joined(self.splits)}")
+        if self.methods is not None:
+            parts.append(f"methods {_joined(self.methods)}")
+        return ", ".join(parts)
+
+
+def table_names(names: Iterable[str]) -> tuple[str, ...]:
+    """Return table names one by one: comma lists taken apart, ``all`` spelled out, repetitions dropped."""
+    flat = (part.strip() for name in names for part in name.split(","))
+    spelled = (one for part in flat if part for one in (ALL_TABLES if part == "all" else (part,)))
+    return tuple(dict.fromkeys(spelled))
+
+
+def selection_options(
+    table: Literal["option", "none"] = "option",
+) -> Callable[[Callable[..., R]], Callable[..., R]]:
+    """Give a command the shared options and pass it ``selection: Selection`` in their place.
+
+    Args:
+        table: ``option`` adds ``--table`` (default ``all``); with ``none`` the command takes its tables itself and
+            calls ``selection.with_tables``.
+    """
+
+    def decorate(command: Callable[..., R]) -> Callable[..., R]:
+        @functools.wraps(command)
+        def wrapped(**values: Any) -> R:
+            return command(selection=_selection(values), **values)
+
+        shown: Callable[..., R] = wrapped
+        for option in reversed(_options(with_table=table == "option")):
+            shown = option(shown)
+        return shown
+
+    return decorate
+
+
+def _options(*, with_table: bool) -> list[Callable[..., Any]]:
+    table = click.option(
+        "--table",
+        "tables",
+        multiple=True,
+        default=("all",),
+        metavar="1|2|3|all|PATH",
+        help="Tables to work on; several with commas or by repeating the option.  [default: all]",
+    )
+    return [
+        *([table] if with_table else []),
+        click.option("--dataset", default="mini", show_default=True, help="Name, or path of a dataset YAML."),
+        click.option(
+            "--profile", default="mini", show_default=True, help="smoke, mini, paper, or path of a profile YAML."
+        ),
+        click.option(
+            "--preset",
+            type=click.Choice(PRESETS),
+            default="paper",
+            show_default=True,
+            help="paper: what the text says; official: what the released code does.",
+        ),
+        click.option(
+            "--store",
+            type=click.Path(file_okay=False, path_type=Path),
+            envvar="BENCHMARK_STORE",
+            default=DEFAULT_STORE,
+            show_default=True,
+            help="Folder of the results; $BENCHMARK_STORE sets it too.",
+        ),
+        click.option("--seeds", type=Seeds(), default="0", show_default=True, help="Seeds, one cell for each."),
+        click.option("--splits", type=Names(), help="Only these splits, as in S4,S9."),
+        click.option("--methods", type=Names(), help="Only these methods, as in simformer,fully_oracle."),
+        click.option(
+            "--set",
+            "overrides",
+            type=Setting(),
+            multiple=True,
+            help="Change a setting; repeatable. See `methods`.",
+        ),
+        click.option("--data-root", type=click.Path(path_type=Path), help="Folder in which the dataset lies."),
+        click.option(
+            "--out",
+            type=click.Path(file_okay=False, path_type=Path),
+            help="Folder for tables and plots.  [default: results/DATASET-PROFILE beside the store]",
+        ),
+    ]
+
+
+def _selection(values: dict[str, Any]) -> Selection:
+    """Take the shared options out of ``values``."""
+    return Selection(
+        tables=table_names(values.pop("tables", ())),
+        dataset=values.pop("dataset"),
+        profile=values.pop("profile"),
+        preset=values.pop("preset"),
+        store=Store(values.pop("store")),
+        seeds=values.pop("seeds"),
+        splits=values.pop("splits"),
+        methods=values.pop("methods"),
+        overrides=dict(values.pop("overrides")),
+        data_root=values.pop("data_root"),
+        out=values.pop("out"),
+    )
+
+
+def _stem(name: str) -> str:
+    return Path(name).stem
+
+
+def _joined(values: Iterable[object]) -> str:
+    return ", ".join(str(value) for value in values)

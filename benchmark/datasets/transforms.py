@@ -1,0 +1,190 @@
+"""Training augmentation of SimFormer (specification 6.1): resize, crop, colour jitter, flip, pad."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as Pillow
+
+from benchmark.datasets.base import Image, Mask
+
+PAD_GREY = 128  # value of padded image pixels, before normalisation
+
+Scalar = TypeVar("Scalar", bound=np.generic)
+
+
+@dataclass(frozen=True)
+class Window:
+    """A view on an image: resize to ``height x width``, cut a crop, flip it, pad it right and below.
+
+    Attributes:
+        height, width: size the whole image is resized to.
+        top, left, crop_height, crop_width: the crop within the resized image.
+        flip: mirror the crop left to right.
+        pad_height, pad_width: size of the result; at least that of the crop.
+    """
+
+    height: int
+    width: int
+    top: int
+    left: int
+    crop_height: int
+    crop_width: int
+    flip: bool
+    pad_height: int
+    pad_width: int
+
+
+def resized_size(height: int, width: int, short: int, longest: int) -> tuple[int, int]:
+    """Return the size with the short side at ``short``, unless the long side would exceed ``longest``."""
+    scale = short / min(height, width)
+    if max(height, width) * scale > longest:
+        scale = longest / max(height, width)
+    return int(height * scale + 0.5), int(width * scale + 0.5)
+
+
+def resize_image(image: Image, size: tuple[int, int]) -> Image:
+    """Return the image at ``size`` (height, width): PIL bilinear, which averages when it shrinks."""
+    if image.shape[:2] == size:
+        return image
+    return np.asarray(Pillow.fromarray(image).resize((size[1], size[0]), Pillow.Resampling.BILINEAR))
+
+
+def resize_labels(labels: NDArray[Scalar], size: tuple[int, int]) -> NDArray[Scalar]:
+    """Return the label map at ``size`` by torch's nearest rule: source = floor(destination * in / out)."""
+    rows, columns = (_nearest(was, wanted) for was, wanted in zip(labels.shape, size, strict=True))
+    return labels[rows[:, None], columns]
+
+
+def random_window(
+    rng: np.random.Generator, size: tuple[int, int], short_sides: Sequence[int], longest: int, crop: int, flip: bool
+) -> Window:
+    """Draw a window for an image of ``size`` (height, width).
+
+    The short side is one of ``short_sides``, the crop at most ``crop`` on each axis and uniformly placed, the result
+    ``crop x crop``. With ``flip`` half of the windows are mirrored. The same number of draws is made every time.
+    """
+    short = short_sides[int(rng.integers(len(short_sides)))]
+    height, width = resized_size(*size, short, longest)
+    crop_height, crop_width = min(height, crop), min(width, crop)
+    top = int(rng.integers(height - crop_height + 1))
+    left = int(rng.integers(width - crop_width + 1))
+    mirrored = bool(rng.random() < 0.5) and flip
+    return Window(height, width, top, left, crop_height, crop_width, mirrored, crop, crop)
+
+
+def crop_image(image: Image, window: Window) -> Image:
+    """Return the window's crop of an image, (crop_height, crop_width, 3), not yet flipped or padded."""
+    resized = resize_image(image, (window.height, window.width))
+    return resized[_span(window.top, window.crop_height), _span(window.left, window.crop_width)]
+
+
+def crop_labels(labels: NDArray[Scalar], window: Window) -> NDArray[Scalar]:
+    """Return the window's crop of a label map, (crop_height, crop_width), not yet flipped or padded."""
+    rows = _nearest(labels.shape[0], window.height)[_span(window.top, window.crop_height)]
+    columns = _nearest(labels.shape[1], window.width)[_span(window.left, window.crop_width)]
+    return labels[rows[:, None], columns]
+
+
+def flip_and_pad(crop: NDArray[Scalar], window: Window, fill: int) -> NDArray[Scalar]:
+    """Return the crop, mirrored where the window says so, at the top left of a new array filled with ``fill``."""
+    result = np.full((window.pad_height, window.pad_width, *crop.shape[2:]), fill, crop.dtype)
+    result[: window.crop_height, : window.crop_width] = crop[:, ::-1] if window.flip else crop
+    return result
+
+
+def colour_jitter(rng: np.random.Generator, image: Image) -> Image:
+    """Return the image after SSD's jitter: brightness, then contrast before or after saturation and hue.
+
+    Each step happens with probability one half: brightness +-32, contrast and saturation x 0.5..1.5, hue +-18 of
+    OpenCV's 180. Values are cut to 0..255 and their fractions dropped after each step. Apply it before padding.
+    """
+    image = _sometimes(rng, _brightness, image)
+    contrast_first = rng.random() < 0.5
+    steps = (_contrast, _saturation, _hue) if contrast_first else (_saturation, _hue, _contrast)
+    for step in steps:
+        image = _sometimes(rng, step, image)
+    return image
+
+
+def rgb_to_hsv(image: Image) -> NDArray[np.uint8]:
+    """Return hue 0..179, saturation 0..255 and value 0..255, (H, W, 3) uint8, rounded as OpenCV rounds 8-bit images."""
+    red, green, blue = (image[..., channel].astype(np.int32) for channel in range(3))
+    value = np.maximum(np.maximum(red, green), blue)
+    spread = value - np.minimum(np.minimum(red, green), blue)
+    sector = np.where(
+        value == red, green - blue, np.where(value == green, blue - red + 2 * spread, red - green + 4 * spread)
+    )
+    hue = (sector * _HUE_FACTOR[spread] + _HALF) >> _SHIFT
+    hue += 180 * (hue < 0)
+    saturation = (spread * _SATURATION_FACTOR[value] + _HALF) >> _SHIFT
+    return np.stack([hue, saturation, value], axis=-1).astype(np.uint8)
+
+
+def hsv_to_rgb(hsv: NDArray[np.uint8]) -> Image:
+    """Return the RGB image of hue 0..179, saturation 0..255 and value 0..255."""
+    hue, saturation, value = (hsv[..., channel] for channel in range(3))
+    strength = saturation * np.float32(1 / 255)
+    low = _CHANNEL_LOW[hue]  # (H, W, 3): share of the saturation that is taken off each channel
+    shares = np.float32(1) - strength[..., None] * low
+    return np.rint(value[..., None] * shares).astype(np.uint8)
+
+
+_SHIFT = 12  # OpenCV divides by multiplication with fixed-point reciprocals
+_HALF = 1 << (_SHIFT - 1)
+_DIVISORS = np.maximum(np.arange(256), 1)
+_SATURATION_FACTOR = np.rint((255 << _SHIFT) / _DIVISORS).astype(np.int32)
+_HUE_FACTOR = np.rint((180 << _SHIFT) / (6.0 * _DIVISORS)).astype(np.int32)
+
+
+def _channel_low() -> NDArray[np.float32]:
+    """Return (180, 3): how far red, green and blue lie below the value, per unit of saturation, for each hue."""
+    sixths = np.arange(180)[:, None] / 30.0 + np.array([0.0, 4.0, 2.0])  # distance of each channel from its own peak
+    return np.clip(2.0 - np.abs(sixths % 6.0 - 3.0), 0.0, 1.0).astype(np.float32)
+
+
+_CHANNEL_LOW = _channel_low()
+
+
+def _nearest(was: int, wanted: int) -> NDArray[np.intp]:
+    """Return the source index of each of ``wanted`` places; the product is rounded as torch rounds it."""
+    return np.minimum(np.floor(np.arange(wanted) * (was / wanted)), was - 1).astype(np.intp)
+
+
+def _span(start: int, length: int) -> slice:
+    return slice(start, start + length)
+
+
+def _sometimes(
+    rng: np.random.Generator, step: Callable[[np.random.Generator, Image], Image], image: Image
+) -> Image:
+    return step(rng, image) if rng.random() < 0.5 else image
+
+
+def _scaled(values: NDArray[Any], factor: float = 1.0, offset: float = 0.0) -> NDArray[np.uint8]:
+    """Return ``values * factor + offset`` cut to 0..255, fractions dropped; one table look-up a value."""
+    table = np.clip(np.arange(256, dtype=np.float32) * np.float32(factor) + np.float32(offset), 0, 255).astype(np.uint8)
+    return table[values]
+
+
+def _brightness(rng: np.random.Generator, image: Image) -> Image:
+    return _scaled(image, offset=rng.uniform(-32.0, 32.0))
+
+
+def _contrast(rng: np.random.Generator, image: Image) -> Image:
+    return _scaled(image, factor=rng.uniform(0.5, 1.5))
+
+
+def _saturation(rng: np.random.Generator, image: Image) -> Image:
+    hsv = rgb_to_hsv(image)
+    hsv[..., 1] = _scaled(hsv[..., 1], factor=rng.uniform(0.5, 1.5))
+    return hsv_to_rgb(hsv)
+
+
+def _hue(rng: np.random.Generator, image: Image) -> Image:
+    turn = int(rng.integers(-18, 19))
+    hsv = rgb_to_hsv(image)
+    hsv[..., 0] = (hsv[..., 0].astype(np.int16) + turn) % 180
+    return hsv_to_rgb(hsv)

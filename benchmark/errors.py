@@ -1,0 +1,35 @@
+"""The one error type a user is meant to read, and the exit codes of the command line."""
+
+import difflib
+from collections.abc import Iterable
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """Exit codes; README lists them."""
+
+    OK = 0
+    INCOMPLETE = 1  # worked, but stages failed or a table has holes
+    USAGE = 2  # wrong option, file or value
+    BUG = 3  # a fault of this software; the path of a crash log is printed
+    MISSED = 4  # a strict comparison found a cell outside its tolerance
+    NOTHING = 5  # the selection is empty
+    INTERRUPTED = 130
+
+
+class BenchmarkError(Exception):
+    """A mistake the user can mend.
+
+    The message says what was expected, what was found, where, and what to do next.
+    """
+
+    exit_code = Exit.USAGE
+
+
+def unknown(kind: str, value: object, valid: Iterable[object], where: str = "") -> BenchmarkError:
+    """Return the error for an unknown name: it lists near matches first, then everything that exists."""
+    names = sorted(str(v) for v in valid)
+    near = difflib.get_close_matches(str(value), names, n=3, cutoff=0.5)
+    place = f" in {where}" if where else ""
+    hint = f" Did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
+    return BenchmarkError(f"unknown {kind} {str(value)!r}{place}.{hint} Known: {', '.join(names) or 'none'}.")

@@ -1,0 +1,82 @@
+"""Methods, found by name through entry points; the harness knows none of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any, Protocol
+
+from benchmark.errors import BenchmarkError, unknown
+from benchmark.stage import Stage
+
+if TYPE_CHECKING:
+    from benchmark.datasets import DatasetInfo
+    from benchmark.splits import Split
+
+GROUP = "weakshot_benchmark.methods"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What is claimed: one method on one split with one seed.
+
+    ``settings`` maps a section's name (``training``, ``simformer``, ...) to the resolved instance of the dataclass that
+    the method declares for it.
+    """
+
+    dataset: "DatasetInfo"
+    split: "Split"
+    variant: str
+    seed: int
+    settings: Mapping[str, Any]
+
+
+class Method(Protocol):
+    """How a cell is made. Importing a method must not import torch: ``plan`` and ``--help`` stay fast.
+
+    Attributes:
+        name: as in table files.
+        title: as the paper prints it.
+        summary: one line for ``methods``.
+        variants: variant -> one line; the default variant is ``""`` and always exists.
+        settings: section name -> frozen dataclass with defaults (the paper's values) that the method reads.
+    """
+
+    name: str
+    title: str
+    summary: str
+    variants: Mapping[str, str]
+    settings: Mapping[str, type]
+
+    def preset(self, name: str, dataset: str, split: str) -> Mapping[str, Any]:
+        """Return dotted setting -> value for preset ``paper`` or ``official``."""
+
+    def plan(self, cell: Cell) -> Stage:
+        """Return the evaluation stage of a cell; its result folder holds ``counts.npz`` (benchmark.metrics)."""
+
+
+@cache
+def methods() -> dict[str, Method]:
+    """Return every installed method by name. Raises BenchmarkError when one cannot be loaded or two share a name."""
+    found: dict[str, Method] = {}
+    for point in entry_points(group=GROUP):
+        try:
+            method: Method = point.load()
+        except Exception as error:
+            where = f"{point.value!r}" + (f" of package {point.dist.name}" if point.dist else "")
+            raise BenchmarkError(
+                f"method {point.name!r} ({where}) cannot be loaded: {type(error).__name__}: {error}. "
+                f"Mend or uninstall that package."
+            ) from error
+        if method.name in found:
+            raise BenchmarkError(f"two installed packages provide a method named {method.name!r}; uninstall one.")
+        found[method.name] = method
+    return found
+
+
+def method(name: str, where: str = "") -> Method:
+    """Return one method. Raises BenchmarkError with near matches for an unknown name."""
+    known = methods()
+    if name not in known:
+        raise unknown("method", name, known, where)
+    return known[name]

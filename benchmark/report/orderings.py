@@ -1,0 +1,168 @@
+"""Whether the orderings that a paper's table shows hold in this run too, and whether seeds alone could explain them.
+
+Only values of this run are compared with each other, never with printed ones.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from statistics import fmean, stdev
+from typing import NamedTuple, Self
+
+from benchmark.errors import BenchmarkError, unknown
+from benchmark.report.estimates import Estimate, Sheet
+
+_ROWS = re.compile(r"(?P<above>.+?) > (?P<below>.+)")
+_FALL = re.compile(r"(?P<row>.+?) falls from (?P<first>.+?) to (?P<last>.+)")
+
+
+class Pair(NamedTuple):
+    """One comparison of two cells, (row label, column label) each; ``label`` is the column it is reported under."""
+
+    label: str
+    above: tuple[str, str]
+    below: tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What this run says about one pair of cells.
+
+    Attributes:
+        label: column.
+        difference: mean over the common seeds of above - below, in points of mIoU; ``None`` where nothing can be said.
+        spread: sample standard deviation of that difference over the common seeds; ``None`` with fewer than two.
+        reason: why there is no difference.
+    """
+
+    label: str
+    difference: float | None
+    spread: float | None = None
+    reason: str = ""
+
+    @property
+    def holds(self) -> bool:
+        return self.difference is not None and self.difference > 0
+
+    @property
+    def beyond_spread(self) -> bool | None:
+        """Whether the size of the difference exceeds the spread; ``None`` where the spread is unknown."""
+        if self.difference is None or self.spread is None:
+            return None
+        return abs(self.difference) > self.spread
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What this run says about one ordering."""
+
+    ordering: str
+    comparisons: tuple[Comparison, ...]
+
+    @property
+    def judged(self) -> tuple[Comparison, ...]:
+        return tuple(one for one in self.comparisons if one.difference is not None)
+
+    def __str__(self) -> str:
+        """Return the verdict as one line of plain words."""
+        missing = _missing(self.comparisons)
+        if not self.judged:
+            return f"{self.ordering}: cannot be judged ({missing})"
+        held = [one for one in self.judged if one.holds]
+        broken = [one for one in self.judged if not one.holds]
+        if len(self.comparisons) == 1:
+            parts = [f"holds ({_size(held[0])})" if held else f"does not hold ({_size(broken[0])})"]
+        else:
+            parts = [f"holds in {len(held)} of {len(self.judged)} columns", *_spreads(held)]
+            parts += [f"does not hold in {', '.join(f'{one.label} ({_size(one)})' for one in broken)}"] if broken else []
+        parts += [f"not judged: {missing}"] if missing else []
+        return f"{self.ordering}: {'; '.join(parts)}"
+
+
+@dataclass(frozen=True)
+class Ordering:
+    """``A > B`` (two rows, column by column) or ``A falls from X to Y`` (two columns of one row)."""
+
+    text: str
+    pairs: tuple[Pair, ...]
+
+    @classmethod
+    def parse(cls, text: str, rows: Iterable[str], columns: Iterable[str], where: str) -> Self:
+        """Read one entry of ``orderings:``. Raises BenchmarkError for another form and for unknown labels."""
+        rows, columns = tuple(rows), tuple(columns)
+        if fall := _FALL.fullmatch(text):
+            row, first, last = (fall[name].strip() for name in ("row", "first", "last"))
+            _known("row", [row], rows, where)
+            _known("column", [first, last], columns, where)
+            return cls(text, (Pair(f"{first} to {last}", (row, first), (row, last)),))
+        if above_below := _ROWS.fullmatch(text):
+            above, below = above_below["above"].strip(), above_below["below"].strip()
+            _known("row", [above, below], rows, where)
+            return cls(text, tuple(Pair(column, (above, column), (below, column)) for column in columns))
+        raise BenchmarkError(
+            f"{where}: ordering {text!r} is neither 'A > B' with two rows nor 'A falls from X to Y' with a row and "
+            f"two columns; write one of these."
+        )
+
+
+def verdicts(sheet: Sheet) -> tuple[Verdict, ...]:
+    """Return what this run says about every ordering of its table."""
+    table = sheet.table
+    labels = [row.label for row in table.rows], [column.label for column in table.columns]
+    found = (Ordering.parse(text, *labels, where=f"table {table.name}") for text in table.orderings)
+    return tuple(_verdict(ordering, sheet.estimates) for ordering in found)
+
+
+def _verdict(ordering: Ordering, estimates: Mapping[tuple[str, str], Estimate]) -> Verdict:
+    chosen = [pair for pair in ordering.pairs if _selected(pair, estimates)]
+    return Verdict(ordering.text, tuple(_compare(pair, estimates) for pair in chosen))
+
+
+def _selected(pair: Pair, estimates: Mapping[tuple[str, str], Estimate]) -> bool:
+    return pair.above in estimates and pair.below in estimates
+
+
+def _compare(pair: Pair, estimates: Mapping[tuple[str, str], Estimate]) -> Comparison:
+    """Compare two cells seed by seed, over the seeds that both have."""
+    above, below = estimates[pair.above], estimates[pair.below]
+    for cell in (below, above):
+        if not cell.scores:
+            return Comparison(pair.label, None, reason=f"{cell.row} {cell.status}")
+    common = sorted(set(above.scores) & set(below.scores))
+    if not common:
+        return Comparison(pair.label, None, reason="no seed in common")
+    differences = [above.scores[seed].novel - below.scores[seed].novel for seed in common]
+    return Comparison(pair.label, fmean(differences), stdev(differences) if len(common) > 1 else None)
+
+
+def _known(kind: str, labels: Iterable[str], valid: tuple[str, ...], where: str) -> None:
+    for label in labels:
+        if label not in valid:
+            raise unknown(kind, label, valid, f"the orderings of {where}")
+
+
+def _size(one: Comparison) -> str:
+    """Return a difference with what its spread says: ``+1.2, beyond the seed spread of 0.4``."""
+    if one.spread is None:
+        return f"{one.difference:+.1f}, seed spread unknown"
+    relation = "beyond" if one.beyond_spread else "within"
+    return f"{one.difference:+.1f}, {relation} the seed spread of {one.spread:.1f}"
+
+
+def _spreads(held: list[Comparison]) -> list[str]:
+    """Return in how many of the columns in which an ordering holds it could be chance."""
+    groups = {
+        "beyond the seed spread": [one.label for one in held if one.beyond_spread],
+        "within seed spread": [one.label for one in held if one.beyond_spread is False],
+        "seed spread unknown (one seed)": [one.label for one in held if one.beyond_spread is None],
+    }
+    return [f"{words} in {', '.join(labels)}" for words, labels in groups.items() if labels]
+
+
+def _missing(comparisons: Iterable[Comparison]) -> str:
+    """Return the reasons why columns are not judged, each once with its columns."""
+    columns: dict[str, list[str]] = {}
+    for one in comparisons:
+        if one.difference is None:
+            columns.setdefault(one.reason, []).append(one.label)
+    return "; ".join(f"{reason} in {', '.join(labels)}" for reason, labels in columns.items()) or ""

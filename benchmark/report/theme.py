@@ -1,0 +1,48 @@
+"""How every plot looks: sizes, colours that colour-blind readers can tell apart, markers."""
+
+from typing import Any
+
+# Okabe and Ito's palette without yellow and black; markers differ too, so that grey print stays readable.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
+MARKERS = ("o", "s", "^", "D", "v", "P")
+QUIET = "#6E6E6E"  # axes, ticks, notes
+GRID = "#E4E4E4"
+
+SIZE = (9.0, 3.8)  # inches, two panels and a legend; text of 10 points stays readable 800 pixels wide
+DPI = 160
+BAR_SHARE = 0.8  # of the distance between two groups
+
+RC: dict[str, Any] = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib: the same everywhere
+    "font.size": 10,
+    "axes.titlesize": 10.5,
+    "axes.labelsize": 10,
+    "axes.edgecolor": QUIET,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "axes.grid.axis": "y",
+    "grid.color": GRID,
+    "grid.linewidth": 0.8,
+    "xtick.color": QUIET,
+    "ytick.color": QUIET,
+    "xtick.labelcolor": "black",
+    "ytick.labelcolor": "black",
+    "xtick.labelsize": 9,
+    "ytick.labelsize": 9,
+    "legend.frameon": False,
+    "legend.fontsize": 9.5,
+    "lines.linewidth": 1.8,
+    "lines.markersize": 5.5,
+    "pdf.fonttype": 42,  # text stays text
+}
+
+
+def colour(index: int) -> str:
+    return COLOURS[index % len(COLOURS)]
+
+
+def marker(index: int) -> str:
+    return MARKERS[index % len(MARKERS)]

@@ -1,0 +1,206 @@
+"""Which classes are novel: the class splits of every dataset, read from ``splits/<dataset>.yaml``."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from pydantic import BaseModel, ConfigDict
+
+from benchmark.errors import BenchmarkError, unknown
+from benchmark.paths import data_folder
+
+FOLDS = ("S1", "S2", "S3", "S4")  # a quarter of the classes is novel
+GROWING = {"S5": 30, "S6": 35, "S7": 40, "S8": 45, "S9": 50}  # nominal percentage of novel classes
+
+
+@dataclass(frozen=True)
+class Split:
+    """A partition of the classes of a dataset; ids are positions in the list of class names, ascending."""
+
+    dataset: str
+    name: str
+    novel: tuple[int, ...]
+    base: tuple[int, ...]
+
+    @property
+    def novel_ratio(self) -> float:
+        """Share of the classes that is novel, 0..1."""
+        return len(self.novel) / (len(self.novel) + len(self.base))
+
+
+class SplitFile(BaseModel):
+    """The content of ``splits/<dataset>.yaml``.
+
+    Attributes:
+        rule: how the novel ids were chosen, in words.
+        seed: of ``seeded_splits``; ``None`` where the ids are facts taken over from elsewhere.
+        classes: names in the order of their ids.
+        stuff: ids of the classes without instances.
+        splits: name -> novel ids.
+        permutation_prefix: ids that growing splits are cut from.
+        coco_category_id: id of each class in COCO-Stuff v1.1 annotations.
+        excluded_stems: images that are left out.
+    """
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    dataset: str
+    title: str
+    source: str
+    rule: str
+    seed: int | None
+    classes: list[str]
+    stuff: list[int] = []
+    splits: dict[str, list[int]]
+    permutation_prefix: list[int] = []
+    coco_category_id: list[int] = []
+    excluded_stems: list[str] = []
+
+
+def datasets() -> tuple[str, ...]:
+    """Return the names of the datasets that have a split file."""
+    return tuple(sorted(path.stem for path in data_folder("splits").glob("*.yaml")))
+
+
+@cache
+def split_file(dataset: str) -> SplitFile:
+    """Return the content of a dataset's split file. Raises BenchmarkError where there is none or it cannot be read."""
+    if dataset not in datasets():
+        raise unknown("dataset", dataset, datasets())
+    content = read_split_file(data_folder("splits") / f"{dataset}.yaml")
+    if content.dataset != dataset:
+        raise BenchmarkError(
+            f"splits/{dataset}.yaml says dataset {content.dataset!r}; file name and content must agree."
+        )
+    return content
+
+
+def read_split_file(path: Path) -> SplitFile:
+    """Read and validate one split file, its ids unchecked (``faults``)."""
+    from benchmark.config import load_yaml, validated
+
+    return validated(SplitFile, load_yaml(path), str(path))
+
+
+class Source(NamedTuple):
+    """What a file says about the splits of a dataset, unchecked: ``faults`` checks it."""
+
+    dataset: str
+    classes: Sequence[str]
+    novel: Mapping[str, Sequence[int]]
+    ruled: bool  # S1..S9 have the sizes of the paper; a user's own splits are free
+
+
+def source(dataset: str) -> Source:
+    """Return class names and novel ids of a dataset, given by name or by the path of a YAML in the common layout."""
+    if dataset not in datasets() and Path(dataset).suffix in {".yaml", ".yml"}:
+        from benchmark.datasets.folder import read_description
+
+        own = read_description(Path(dataset))
+        return Source(own.name, own.classes, own.novel_ids(), ruled=False)
+    content = split_file(dataset)
+    return Source(dataset, content.classes, content.splits, ruled=True)
+
+
+def splits(dataset: str) -> dict[str, Split]:
+    """Return the splits of a dataset by name.
+
+    ``dataset`` is a known name, or the path of a YAML in the common layout that brings its own splits.
+    Raises BenchmarkError for an unknown dataset and for a broken file.
+    """
+    found = source(dataset)
+    wrong = [f"{split}: {fault}" for split, all_faults in faults(found).items() for fault in all_faults]
+    if wrong:
+        raise BenchmarkError(f"the splits of {dataset} are broken: {'; '.join(wrong)}. Mend or restore the file.")
+    return {name: _partition(found, name) for name in found.novel}
+
+
+def split(dataset: str, name: str) -> Split:
+    """Return one split; ``S4``, ``4`` and ``Split 4`` mean the same. Raises BenchmarkError for an unknown name."""
+    known = splits(dataset)
+    short = name.strip().removeprefix("Split").strip()
+    found = known.get(name) or known.get(f"S{short}")
+    if found is None:
+        raise unknown("split", name, known, f"dataset {dataset}")
+    return found
+
+
+def class_names(dataset: str) -> tuple[str, ...]:
+    """Return the names of the classes in the order of their ids."""
+    return tuple(source(dataset).classes)
+
+
+def faults(found: Source) -> dict[str, list[str]]:
+    """Return what is wrong with each split: names, ids, size, nesting. Splits without a fault have an empty list."""
+    return {
+        name: [
+            *_name_faults(found.classes),
+            *_id_faults(ids, len(found.classes)),
+            *(_rule_faults(name, found) if found.ruled else ()),
+        ]
+        for name, ids in found.novel.items()
+    }
+
+
+def novel_count(name: str, classes: int) -> int | None:
+    """Return how many of the classes a split of that name makes novel: ``None`` for names outside S1..S9."""
+    if name in FOLDS:
+        return round(classes / 4)
+    return classes * GROWING[name] // 100 if name in GROWING else None
+
+
+def seeded_splits(classes: Sequence[str], stuff: Sequence[int], seed: int) -> dict[str, list[int]]:
+    """Return S1..S9 as the ``rule`` of ``mini`` and ``msrc21`` draws them.
+
+    Classes are ordered by a digest of seed and name, which no library version can change. Stuff, then things, are dealt
+    like cards to four folds S1..S4; S5..S9 add to S4 the next of the remaining classes.
+    """
+    K = len(classes)
+    shuffled = sorted(range(K), key=lambda i: hashlib.sha256(f"{seed}/{classes[i]}".encode()).hexdigest())
+    deck = [i for i in shuffled if i in stuff] + [i for i in shuffled if i not in stuff]
+    folds = {name: deck[hand :: len(FOLDS)][: novel_count(name, K)] for hand, name in enumerate(FOLDS)}
+    growing = folds["S4"] + [i for i in shuffled if i not in folds["S4"]]
+    drawn = folds | {name: growing[: novel_count(name, K)] for name in GROWING}
+    return {name: sorted(ids) for name, ids in drawn.items()}
+
+
+def _partition(found: Source, name: str) -> Split:
+    novel = set(found.novel[name])
+    base = tuple(i for i in range(len(found.classes)) if i not in novel)
+    return Split(found.dataset, name, tuple(sorted(novel)), base)
+
+
+def _name_faults(classes: Sequence[str]) -> Iterator[str]:
+    repeated = sorted(name for name, times in Counter(classes).items() if times > 1)
+    if repeated:
+        yield f"class names occur twice: {', '.join(repeated)}"
+
+
+def _id_faults(ids: Sequence[int], classes: int) -> Iterator[str]:
+    wrong = sorted({i for i in ids if not 0 <= i < classes})
+    if wrong:
+        yield f"ids {wrong} are outside 0..{classes - 1}"
+    repeated = sorted(i for i, times in Counter(ids).items() if times > 1)
+    if repeated:
+        yield f"ids occur twice: {repeated}"
+    if not 0 < len(set(ids)) < classes:
+        yield "at least one class must be novel and one base"
+
+
+def _rule_faults(name: str, found: Source) -> Iterator[str]:
+    """Check the size of one of S1..S9 and that S4, S5, ..., S9 grow."""
+    ids, classes = found.novel[name], len(found.classes)
+    expected = novel_count(name, classes)
+    if expected is None:
+        yield f"unknown name; known: {', '.join((*FOLDS, *GROWING))}"
+    elif len(ids) != expected:
+        yield f"{len(ids)} novel classes, expected {expected} of {classes}"
+    if name in GROWING:
+        before = f"S{int(name[1:]) - 1}"
+        lost = sorted(set(found.novel.get(before, ())) - set(ids))
+        if lost:
+            yield f"does not contain {before}: lacks {lost}"

@@ -1,0 +1,117 @@
+"""A stage: one pure step of an experiment, identified by everything that can change its result."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    from benchmark.datasets import Dataset, TrainingView
+
+Access = Literal["training", "evaluation"]
+
+
+def canonical_json(value: object) -> str:
+    """Return the one JSON text of ``value``: sorted keys, no blanks, no NaN. Raises TypeError or ValueError otherwise."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=True)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step: an importable function, its resolved parameters and the stages whose results it reads.
+
+    Two cells that need the same step get the same ``key`` and therefore share it; nothing else does the sharing.
+
+    Attributes:
+        kind: what the step does: ``pretrain``, ``train``, ``pseudo_label``, ``evaluate``.
+        name: for people; not part of the key.
+        function: ``package.module:name`` of a ``StageFunction``.
+        version: raised by hand whenever the function computes something else than before.
+        params: JSON values only; everything that can change the result and is not an input stage.
+        inputs: role -> stage.
+        access: what the function may read: the training view of the data, or images with full ground truth.
+        cost: expected CPU seconds on one core; for estimates only, not part of the key.
+    """
+
+    kind: str
+    name: str
+    function: str
+    version: int
+    params: Mapping[str, Any]
+    inputs: Mapping[str, "Stage"] = field(default_factory=dict)
+    access: Access = "training"
+    cost: float = 1.0
+
+    def identity(self) -> dict[str, Any]:
+        """Return what the key is the digest of."""
+        return {
+            "function": self.function,
+            "version": self.version,
+            "access": self.access,
+            "params": dict(self.params),
+            "inputs": {role: stage.key for role, stage in self.inputs.items()},
+        }
+
+    @cached_property
+    def key(self) -> str:
+        """64 hexadecimal digits: SHA-256 of the canonical JSON of ``identity()``."""
+        return hashlib.sha256(canonical_json(self.identity()).encode()).hexdigest()
+
+
+def closure(stages: Iterable[Stage]) -> Iterator[Stage]:
+    """Yield the stages and all they depend on, each key once, inputs before users."""
+    seen: set[str] = set()
+
+    def visit(stage: Stage) -> Iterator[Stage]:
+        if stage.key in seen:
+            return
+        seen.add(stage.key)
+        for parent in stage.inputs.values():
+            yield from visit(parent)
+        yield stage
+
+    for stage in stages:
+        yield from visit(stage)
+
+
+class StageInterrupted(BaseException):
+    """Raised inside a stage after it has saved its checkpoint because it was asked to stop."""
+
+
+class StageContext(Protocol):
+    """What a stage function is given.
+
+    ``out`` is an empty folder that becomes the immutable result when the function returns; ``scratch`` survives a kill
+    and is where checkpoints go; ``inputs`` are the result folders of the input stages.
+    """
+
+    params: Mapping[str, Any]
+    inputs: Mapping[str, Path]
+    out: Path
+    scratch: Path
+    device: str
+
+    def dataset(self) -> "Dataset":
+        """Return the data with full ground truth. Raises BenchmarkError in a stage whose access is ``training``."""
+
+    def training_view(self) -> "TrainingView":
+        """Return the training images with the masks of ``params['novel']`` hidden."""
+
+    def log(self, step: int, **metrics: float) -> None:
+        """Append one point to the stage's curves."""
+
+    def progress(self, done: int, total: int) -> None:
+        """Say how far the stage is; cheap enough to call at every iteration."""
+
+    @property
+    def stop_requested(self) -> bool:
+        """True once the stage should save its checkpoint and raise StageInterrupted."""
+
+
+class StageFunction(Protocol):
+    """The step itself. Returns summary numbers (JSON values) that are kept beside its files."""
+
+    def __call__(self, context: StageContext) -> Mapping[str, Any]: ...

@@ -1,0 +1,83 @@
+"""Where MLflow is, and a quiet connection to it: no network but its own, no talk, its tables made only once."""
+
+import logging
+import os
+import re
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit, urlunsplit
+
+from filelock import FileLock
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+_DEFAULTS = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_LOGGING_LEVEL": "ERROR",
+    # By default a server that is down costs minutes a call; what could not be sent is sent later.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+}
+_PREPARE_SECONDS = 120.0
+
+
+def tracking_uri(store_root: Path) -> str:
+    """Return ``$MLFLOW_TRACKING_URI``, or the SQLite file in the folder ``mlflow`` beside the store."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{store_root.resolve().parent / 'mlflow' / 'mlflow.db'}"
+
+
+def public(uri: str) -> str:
+    """Return the address without user name and password: what may be printed and kept in files."""
+    if re.match(r"sqlite\b", uri) or "@" not in uri:
+        return uri
+    parts = urlsplit(uri)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def sqlite_file(uri: str) -> Path | None:
+    """Return the database file of a SQLite address, ``None`` for any other."""
+    found = re.fullmatch(r"sqlite:///(?P<path>[^?]+)(\?.*)?", uri, re.DOTALL)
+    return Path(found["path"]) if found else None
+
+
+def artifacts(uri: str, experiment: str) -> str | None:
+    """Return where an experiment's files go: beside a SQLite file; ``None`` leaves it to the server."""
+    database = sqlite_file(uri)
+    if database is None:
+        return None
+    return (database.resolve().parent / "artifacts" / re.sub(r"[^\w\-.]", "_", experiment)).as_uri()
+
+
+def connect(uri: str) -> "MlflowClient":
+    """Return a client of an MLflow whose tables exist; they are made here, by one process at a time, where they do not.
+
+    Raises whatever MLflow, its database or the network raise.
+    """
+    database = sqlite_file(uri)
+    if database is None:
+        return _client(uri)
+    database.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{database}.lock", timeout=_PREPARE_SECONDS):  # two first users at once would spoil the tables
+        return _client(uri)
+
+
+def _client(uri: str) -> "MlflowClient":
+    _hush()
+    from mlflow import MlflowClient
+
+    client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+    client.search_experiments(max_results=1)
+    return client
+
+
+def _hush() -> None:
+    for name, value in _DEFAULTS.items():
+        os.environ.setdefault(name, value)
+    # SQLAlchemy 2.1 says so of MLflow's own table definitions. No catch_warnings: this may run beside other threads.
+    warnings.filterwarnings("ignore", message="The ``noload`` loader strategy", category=DeprecationWarning)
+    for name in ("alembic", "urllib3.connectionpool"):
+        logging.getLogger(name).setLevel(logging.ERROR)

@@ -1,0 +1,76 @@
+"""YAML read as YAML 1.2 means it, with duplicate keys refused and errors that say file and line."""
+
+import re
+from collections.abc import Hashable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from benchmark.errors import BenchmarkError
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's safe loader speaks YAML 1.1: ``1e-4`` a string, ``1:30:00`` 5400, ``010`` 8, ``yes`` true."""
+
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - PyYAML's own shape
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        found: dict[Hashable, Any] = {}
+        for key_node, value_node in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, Hashable):
+                raise yaml.MarkedYAMLError(problem="a key must be a plain word", problem_mark=key_node.start_mark)
+            if key in found:
+                raise yaml.MarkedYAMLError(problem=f"key {key!r} appears twice", problem_mark=key_node.start_mark)
+            found[key] = self.construct_object(value_node, deep=deep)
+        return found
+
+    def construct_int(self, node: yaml.ScalarNode) -> int:
+        return int(self.construct_scalar(node), 0)
+
+    def construct_float(self, node: yaml.ScalarNode) -> float:
+        return float(re.sub(r"\.(inf|nan)", r"\1", self.construct_scalar(node), flags=re.IGNORECASE))
+
+
+# The core schema of YAML 1.2, except that a number with a leading zero (010, 01:30:00) stays a string.
+_PLAIN = [
+    ("null", r"~|null|Null|NULL|", "~nN\0"),
+    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    ("int", r"[-+]?(0|[1-9][0-9]*)|0o[0-7]+|0x[0-9a-fA-F]+", "-+0123456789"),
+    (
+        "float",
+        r"[-+]?(\.[0-9]+|(0|[1-9][0-9]*)(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
+        "-+.0123456789",
+    ),
+]
+for _name, _pattern, _first in _PLAIN:
+    _Loader.add_implicit_resolver(
+        f"tag:yaml.org,2002:{_name}",
+        re.compile(rf"^(?:{_pattern})$"),
+        ["" if letter == "\0" else letter for letter in _first],
+    )
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_int)
+_Loader.add_constructor("tag:yaml.org,2002:float", _Loader.construct_float)
+
+
+def parse_yaml(text: str, where: str) -> Any:
+    """Return the value of a YAML text; ``where`` names it in errors. Raises BenchmarkError with the line."""
+    try:
+        return yaml.load(text, Loader=_Loader)  # noqa: S506 - derived from SafeLoader
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = f":{mark.line + 1}" if mark else ""
+        raise BenchmarkError(f"{where}{line}: not valid YAML: {error.problem or error.context}.") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise BenchmarkError(f"{where}: not valid YAML: {error}.") from error
+
+
+def load_yaml(path: Path) -> Any:
+    """Return the value of a YAML file. Raises BenchmarkError with file and line where it cannot be read."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise BenchmarkError(f"cannot read {path}: {reason}.") from error
+    return parse_yaml(text, str(path))

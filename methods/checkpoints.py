@@ -1,0 +1,55 @@
+"""Networks as safetensors files that carry their configuration."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from benchmark.errors import BenchmarkError
+from methods.maskformer.network import MaskFormer, build_maskformer
+from methods.settings import MaskFormerSettings, from_json
+
+MODEL_FILE = "model.safetensors"
+BACKBONE_FILE = "backbone.safetensors"
+
+
+def save_model(path: Path, model: MaskFormer, settings: MaskFormerSettings, classes: int) -> None:
+    """Write the weights with the settings that rebuild the network."""
+    state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    save_file(state, path, metadata={"maskformer": json.dumps(asdict(settings)), "classes": str(classes)})
+
+
+def load_model(path: Path, device: str = "cpu") -> MaskFormer:
+    """Rebuild the network of ``save_model`` in evaluation mode. Raises BenchmarkError for a file of another kind."""
+    try:
+        with safe_open(path, "pt") as file:
+            described = file.metadata() or {}
+        settings = from_json(MaskFormerSettings, json.loads(described["maskformer"]))
+        model = build_maskformer(settings, int(described["classes"]))
+        model.load_state_dict(load_file(path))
+    except FileNotFoundError as error:
+        raise BenchmarkError(f"{path}: no such checkpoint.") from error
+    except Exception as error:
+        raise BenchmarkError(
+            f"{path} is not a MaskFormer checkpoint of this benchmark ({type(error).__name__}: {error}). "
+            f"Remove the stage's folder and run again."
+        ) from error
+    return model.to(device).eval()
+
+
+def save_tensors(path: Path, state: dict[str, Tensor]) -> None:
+    """Write named tensors."""
+    save_file({name: value.detach().cpu().contiguous() for name, value in state.items()}, path)
+
+
+def load_backbone(model: MaskFormer, path: Path) -> None:
+    """Copy pre-trained weights into ``model.backbone``. Raises BenchmarkError when the sizes differ."""
+    try:
+        model.backbone.load_state_dict(load_file(path))
+    except (RuntimeError, OSError) as error:
+        raise BenchmarkError(f"{path} does not fit this backbone: {error}") from error
+
+

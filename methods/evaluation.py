@@ -1,0 +1,26 @@
+"""Prediction on the test images, kept as integer counts [6.3, 6.4]."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from benchmark.metrics import CountsBuilder, mean_iou
+from benchmark.stage import StageContext
+from methods.checkpoints import MODEL_FILE, load_model
+from methods.maskformer.inference import predict
+from methods.settings import InputSettings, from_json
+
+
+def evaluate(context: StageContext) -> Mapping[str, Any]:
+    """Stage function: writes ``counts.npz`` for the network of input stage ``model`` over one part of the dataset."""
+    dataset = context.dataset()
+    classes = len(dataset.info.classes)
+    settings = from_json(InputSettings, context.params["input"])
+    model = load_model(context.inputs["model"] / MODEL_FILE, context.device)
+    counts = CountsBuilder(classes)
+    ids = dataset.ids(context.params["part"])
+    for done, image_id in enumerate(ids):
+        counts.add(image_id, predict(model, dataset.image(image_id), settings), dataset.mask(image_id))
+        context.progress(done + 1, len(ids))
+    result = counts.build()
+    result.save(context.out / "counts.npz")
+    return {"miou": mean_iou(result, range(classes)), "images": len(ids)}

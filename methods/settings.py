@@ -1,0 +1,134 @@
+"""The settings of the methods, one frozen dataclass a section of a profile.
+
+Defaults are the paper's values for COCO-Stuff-10K; numbers in brackets are sections of the SimFormer specification
+that the field implements. A profile changes sizes; a preset changes behaviour.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Literal, TypeVar
+
+
+@dataclass(frozen=True)
+class InputSettings:
+    """How images become tensors, in training and at test."""
+
+    train_short: tuple[int, ...] = (320, 384, 448, 512, 576, 640, 704, 768, 832, 896, 960)
+    train_longest: int = 2560
+    crop: int = 640
+    flip: bool = True
+    colour_jitter: bool = True
+    test_short: int = 640
+    test_longest: int = 2560
+    size_divisor: int = 32
+    presence: Literal["image", "crop"] = "image"  # where the image-level labels of a training crop come from
+
+
+@dataclass(frozen=True)
+class MaskFormerSettings:
+    """The segmentation network, its matching costs and its loss weights."""
+
+    backbone: Literal["resnet50", "narrow"] = "resnet50"
+    backbone_width: int = 64
+    weights: str = ""  # "" random, "imagenet", or a file; with `pretrain.iterations` > 0 the pre-trained backbone is used
+    feature_channels: int = 256
+    hidden: int = 256
+    heads: int = 8
+    ffn: int = 2048
+    layers: int = 6
+    queries: int = 100
+    dropout: float = 0.1
+    pre_norm: bool = False
+    memory_stride: int = 32
+    class_seed: float = 0.0
+    match_class: float = 1.0
+    match_mask: float = 20.0
+    match_dice: float = 1.0
+    column_order: Literal["fixed", "official"] = "fixed"
+    loss_class: float = 1.0
+    loss_mask: float = 20.0
+    loss_dice: float = 1.0
+    no_object_weight: float = 0.1
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """Optimiser and schedule [2.6]."""
+
+    iterations: int = 60_000
+    batch: int = 8
+    lr: float = 1e-4
+    weight_decay: float = 1e-4
+    backbone_lr_multiplier: float = 0.1
+    clip: float = 0.01
+    warmup: int = 0
+    poly: float = 0.9
+    log_every: int = 50
+    seconds_per_iteration: float = 14.0  # CPU seconds; for estimates only
+
+
+@dataclass(frozen=True)
+class PretrainSettings:
+    """Backbone pre-training on image-level labels, in place of ImageNet weights; 0 iterations switch it off."""
+
+    iterations: int = 0
+    batch: int = 16
+    lr: float = 2e-3
+    weight_decay: float = 1e-2
+    seconds_per_iteration: float = 0.02  # CPU seconds; for estimates only
+
+
+@dataclass(frozen=True)
+class SimFormerSettings:
+    """Proposal-level and pixel-level similarity transfer [4.3-4.5, 5]."""
+
+    complementary_weight: float = 0.15
+    theta: float = -2.9444  # logit(0.05): the constant "ignore" proposal
+    points: int = 100  # J
+    positive_ratio: float = 0.8
+    simnet_hidden: int = 256
+    simnet_blocks: int = 3
+    absolute_difference: bool = False  # SimNet sees |a - b| beside the two features; not in the paper
+    similarity_weight: float = 1.0
+    detach_features: bool = True
+    valid_rule: Literal["or", "and"] = "or"
+    distillation_weight: float = 0.1
+    distillation: Literal["ce", "cce", "b0.5"] = "cce"
+    student: Literal["NovelScore", "FullScore", "FullLogit", "FullLogitC"] = "NovelScore"
+    student_pairing: Literal["cross_image", "same_image"] = "cross_image"
+    teacher_bn: Literal["train", "eval"] = "train"
+    detach_teacher: bool = True
+    exclude_pad: bool = False
+    pair_sampler: Literal["deconf_fixed", "official"] = "deconf_fixed"
+    basic_batch: Literal["independent", "pairs"] = "independent"  # what Basic trains on: single images, or the same pairs
+    self_view: Literal["same", "augmented"] = "same"  # Self-Pair: the crop itself, or a second crop of its image
+    emulate_world_size: int = 1  # losses normalised over this many groups of the batch, as on so many GPUs [5.4]
+    seconds_per_iteration: float = 4.0  # added by the pair losses; CPU seconds; for estimates only
+
+
+@dataclass(frozen=True)
+class EvaluationSettings:
+    """Inference on whole images [6.3]."""
+
+    part: Literal["test", "val"] = "test"  # "val" to choose a recipe without looking at the test images
+    seconds_per_image: float = 2.0  # CPU seconds; for estimates only
+
+
+S = TypeVar("S")
+
+# Fields that cannot change a result: they stay out of stage parameters and so out of keys.
+ESTIMATES = frozenset({"seconds_per_iteration", "seconds_per_image"})
+
+
+def to_json(settings: object) -> dict[str, Any]:
+    """Return a settings instance as stage parameters: all that can change the result."""
+    return {
+        field.name: list(value) if isinstance(value := getattr(settings, field.name), tuple) else value
+        for field in fields(settings)  # type: ignore[arg-type]
+        if field.name not in ESTIMATES
+    }
+
+
+def from_json(cls: type[S], params: Mapping[str, Any]) -> S:
+    """Return the settings instance that ``to_json`` wrote."""
+    return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in params.items()})

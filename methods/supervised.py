@@ -1,0 +1,51 @@
+"""MaskFormer trained on every mask it is shown: FullyOracle, and the re-training on pseudo labels (`*`)."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from benchmark.stage import StageContext
+from methods.batches import CropSource, TrainingImages
+from methods.checkpoints import BACKBONE_FILE, MODEL_FILE, load_backbone, save_model
+from methods.maskformer.losses import segmentation_loss
+from methods.maskformer.network import MaskFormer, build_maskformer, parameter_groups
+from methods.pseudo_labels import PseudoLabelledImages
+from methods.settings import InputSettings, MaskFormerSettings, TrainingSettings, from_json
+from methods.training import Losses, train
+
+
+def new_network(context: StageContext, settings: MaskFormerSettings, classes: int, seed: int) -> MaskFormer:
+    """Return a network with weights drawn from ``seed`` over a pre-trained backbone, if the stage has one."""
+    torch.manual_seed(seed)
+    model = build_maskformer(settings, classes)
+    if "backbone" in context.inputs:
+        load_backbone(model, context.inputs["backbone"] / BACKBONE_FILE)
+    return model.to(context.device)
+
+
+def train_supervised(context: StageContext) -> Mapping[str, Any]:
+    """Stage function: writes the trained network.
+
+    With an input stage ``pseudo_labels`` its masks take the place of the training view's [7]; a missing one is an error.
+    """
+    p = context.params
+    settings = from_json(MaskFormerSettings, p["maskformer"])
+    schedule = from_json(TrainingSettings, p["training"])
+    seed = p["seed"]
+    view = context.training_view()
+    source: CropSource = view
+    if "pseudo_labels" in context.inputs:
+        source = PseudoLabelledImages(view, context.inputs["pseudo_labels"])
+    images = TrainingImages(source, from_json(InputSettings, p["input"]), seed, context.device)
+    model = new_network(context, settings, len(view.classes), seed)
+
+    def losses(step: int) -> Iterator[Losses]:
+        batch = images.batch(step, images.indices(step, schedule.batch))
+        yield segmentation_loss(model(batch.images), batch.targets, batch.pad, settings)
+
+    groups = parameter_groups(model, (), schedule.lr, schedule.weight_decay, schedule.backbone_lr_multiplier)
+    final = train(context, nn.ModuleDict({"model": model}), groups, losses, schedule, seed=seed)
+    save_model(context.out / MODEL_FILE, model, settings, len(view.classes))
+    return final

@@ -1,0 +1,136 @@
+"""The one training loop: AdamW, polynomial decay, clipping, exact resume."""
+
+import math
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from benchmark.errors import BenchmarkError
+from benchmark.randomness import subseed
+from benchmark.stage import StageContext, StageInterrupted
+from methods.settings import TrainingSettings
+
+CHECKPOINT_SECONDS = 30.0
+
+Losses = dict[str, Tensor]
+
+
+class TrainingDivergedError(BenchmarkError):
+    """The loss is no longer finite; running the stage again would give the same."""
+
+
+def learning_rate_factor(step: int, settings: TrainingSettings) -> float:
+    """Return lr(step) / lr(0): linear warm-up, then (1 - step/T)^poly [2.6]; no floor."""
+    warm = min(1.0, (step + 1) / (settings.warmup + 1))
+    return float(warm * (1 - step / settings.iterations) ** settings.poly)
+
+
+def train(
+    context: StageContext,
+    modules: nn.ModuleDict,
+    groups: Sequence[dict[str, Any]],
+    losses: Callable[[int], Iterable[Losses]],
+    settings: TrainingSettings,
+    *,
+    seed: int,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
+) -> dict[str, float]:
+    """Train ``modules`` in place and return the last logged losses.
+
+    Args:
+        context: where curves, progress and checkpoints go.
+        modules: everything with state: networks and criteria.
+        groups: parameter groups of AdamW; their ``lr`` is the initial one.
+        losses: step -> one loss dict for each micro-batch, with the key ``total``; their gradients are averaged. Each
+            is used for backward before the next is asked for, so that memory holds one graph.
+        settings: the schedule.
+        seed: of dropout and of everything else that draws from torch's global generator. Step t starts from a state
+            that depends on (seed, t) alone: a resumed run goes on bit for bit on CPU.
+        checkpoint_seconds: time between checkpoints.
+
+    Raises:
+        TrainingDivergedError: a loss is NaN or infinite.
+        StageInterrupted: after a checkpoint, when the context asks to stop.
+    """
+    optimiser = torch.optim.AdamW(groups, fused=True)
+    initial = [group["lr"] for group in optimiser.param_groups]
+    parameters = [p for group in optimiser.param_groups for p in group["params"]]
+    checkpoint = Checkpoint(context.scratch / "checkpoint.pt", modules, optimiser)
+    start, window = checkpoint.restore()
+    saved = time.monotonic()
+    means: dict[str, float] = {}
+    modules.train()
+    for step in range(start, settings.iterations):
+        if context.stop_requested:
+            checkpoint.save(step, window)
+            raise StageInterrupted
+        if time.monotonic() - saved > checkpoint_seconds:
+            checkpoint.save(step, window)
+            saved = time.monotonic()
+        torch.manual_seed(subseed(seed, "torch", step))
+        for group, lr in zip(optimiser.param_groups, initial, strict=True):
+            group["lr"] = lr * learning_rate_factor(step, settings)
+        optimiser.zero_grad(set_to_none=True)
+        values = _backward(losses(step), parameters, step)
+        norm = nn.utils.clip_grad_norm_(parameters, settings.clip, foreach=True)
+        optimiser.step()
+        window.append({**values, "gradient_norm": float(norm)})
+        if (step + 1) % settings.log_every == 0 or step + 1 == settings.iterations:
+            means = {name: math.fsum(v.get(name, 0.0) for v in window) / len(window) for name in window[-1]}
+            context.log(step + 1, lr=optimiser.param_groups[0]["lr"], **means)
+            window.clear()
+        context.progress(step + 1, settings.iterations)
+    modules.eval()
+    return means
+
+
+def _backward(micro_batches: Iterable[Losses], parameters: Sequence[Tensor], step: int) -> dict[str, float]:
+    """Leave the mean gradient of the micro-batches in the parameters; return the mean of each loss."""
+    sums: dict[str, float] = {}
+    count = 0
+    for terms in micro_batches:
+        terms["total"].backward()  # type: ignore[no-untyped-call]
+        count += 1
+        for name, value in terms.items():
+            sums[name] = sums.get(name, 0.0) + float(value.detach())
+    if count > 1:
+        torch._foreach_div_([p.grad for p in parameters if p.grad is not None], count)
+    values = {name: value / count for name, value in sums.items()}
+    if not all(math.isfinite(v) for v in values.values()):
+        shown = ", ".join(f"{name} = {value:g}" for name, value in values.items())
+        raise TrainingDivergedError(
+            f"the loss is not finite at iteration {step}: {shown}. Lower training.lr or look at the input."
+        )
+    return values
+
+
+class Checkpoint:
+    """State of a training run in one file, replaced atomically."""
+
+    def __init__(self, path: Path, modules: nn.ModuleDict, optimiser: torch.optim.Optimizer) -> None:
+        self.path, self.modules, self.optimiser = path, modules, optimiser
+
+    def save(self, step: int, window: list[dict[str, float]]) -> None:
+        """Write everything that the steps from ``step`` on depend on."""
+        state = {
+            "step": step,
+            "window": window,
+            "modules": self.modules.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+        }
+        part = self.path.with_suffix(".part")
+        torch.save(state, part)
+        part.replace(self.path)
+
+    def restore(self) -> tuple[int, list[dict[str, float]]]:
+        """Load the file if there is one; return the step to start at and the losses since the last logged point."""
+        if not self.path.exists():
+            return 0, []
+        state = torch.load(self.path, map_location="cpu", weights_only=True)
+        self.modules.load_state_dict(state["modules"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        return int(state["step"]), list(state["window"])

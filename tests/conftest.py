@@ -1,0 +1,25 @@
+"""Fixtures that every test may use."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Folder with golden files and real photographs; tests that need it are skipped where it is absent."""
+    folder = Path(os.environ.get("BENCHMARK_SHARED", ROOT.parent / "shared"))
+    if not (folder / "goldens").is_dir():
+        pytest.skip(f"no golden files and photographs in {folder}; set BENCHMARK_SHARED to their folder")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _own_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reads or writes the user's own store, tracking server or data."""
+    for name in [n for n in os.environ if n.startswith(("BENCHMARK_DATA_", "MLFLOW_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("BENCHMARK_STORE", str(tmp_path / "own" / "store"))

@@ -1,0 +1,105 @@
+"""Which cells share which stages: nothing but equal keys does the sharing."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from benchmark.datasets import DatasetInfo
+from benchmark.errors import BenchmarkError
+from benchmark.registry import Cell, Method
+from benchmark.splits import Split
+from benchmark.stage import Stage, closure
+from methods import fully_oracle, simformer
+from methods.settings import PretrainSettings, SimFormerSettings
+
+INFO = DatasetInfo(name="toy", title="Toy", classes=("a", "b", "c", "d"), digest="0" * 64, train=10, test=5)
+
+
+def cell(method: Method, variant: str = "", novel: tuple[int, ...] = (3,), seed: int = 0, **sections: Any) -> Cell:
+    base = tuple(i for i in range(4) if i not in novel)
+    settings = {name: cls() for name, cls in method.settings.items()} | sections
+    return Cell(INFO, Split(dataset="toy", name=f"S{novel}", novel=novel, base=base), variant, seed, settings)
+
+
+def kinds(*stages: Stage) -> list[str]:
+    return [stage.kind for stage in closure(stages)]
+
+
+def test_the_oracle_is_trained_once_for_every_split() -> None:
+    method = fully_oracle.METHOD
+    first, second = (method.plan(cell(method, novel=novel)) for novel in ((3,), (2, 3)))
+    assert first.key == second.key
+    assert first.key != method.plan(cell(method, seed=1)).key
+
+
+def test_pretraining_is_shared_by_splits_seeds_and_methods() -> None:
+    pretrain = PretrainSettings(iterations=5)
+    stages = [
+        method.plan(cell(method, novel=novel, seed=seed, pretrain=pretrain))
+        for method in (fully_oracle.METHOD, simformer.METHOD)
+        for novel in ((3,), (2,))
+        for seed in (0, 1)
+    ]
+    assert kinds(*stages).count("pretrain") == 1
+
+
+def test_star_continues_the_plain_method() -> None:
+    method = simformer.METHOD
+    plain, star = method.plan(cell(method)), method.plan(cell(method, "retrained"))
+    assert kinds(plain, star) == ["train", "evaluate", "pseudo_label", "retrain", "evaluate"]
+    assert star.inputs["model"].inputs["pseudo_labels"].inputs["model"].key == plain.inputs["model"].key
+
+
+def test_variants_differ_and_basic_does_not_depend_on_the_number_of_points() -> None:
+    method = simformer.METHOD
+    assert len({method.plan(cell(method, variant)).key for variant in method.variants}) == 4
+    fewer = SimFormerSettings(points=50)
+    assert method.plan(cell(method, simformer=fewer)).key != method.plan(cell(method)).key
+    assert method.plan(cell(method, "basic", simformer=fewer)).key == method.plan(cell(method, "basic")).key
+
+
+@pytest.mark.parametrize(
+    ("section", "change"),
+    [("evaluation", {"seconds_per_image": 9.0}), ("training", {"seconds_per_iteration": 9.0})],
+)
+def test_estimates_change_the_cost_but_no_key(section: str, change: dict[str, Any]) -> None:
+    method = simformer.METHOD
+    before = cell(method)
+    after = cell(method, **{section: replace(before.settings[section], **change)})
+    one, other = method.plan(before), method.plan(after)
+    assert one.key == other.key
+    assert [s.cost for s in closure([one])] != [s.cost for s in closure([other])]
+
+
+def test_test_time_input_changes_the_evaluation_but_not_the_training() -> None:
+    method = simformer.METHOD
+    before = cell(method)
+    after = cell(method, input=replace(before.settings["input"], test_short=320))
+    one, other = method.plan(before), method.plan(after)
+    assert one.key != other.key
+    assert one.inputs["model"].key == other.inputs["model"].key
+
+
+def test_training_stages_never_see_the_full_ground_truth() -> None:
+    method = simformer.METHOD
+    stages = closure([method.plan(cell(method, "retrained", pretrain=PretrainSettings(iterations=5)))])
+    assert {stage.kind for stage in stages if stage.access == "evaluation"} == {"evaluate"}
+
+
+def test_unknown_variant_and_preset_name_what_exists() -> None:
+    method = simformer.METHOD
+    with pytest.raises(BenchmarkError, match="self_pair"):
+        method.plan(cell(method, "self-pair"))
+    with pytest.raises(BenchmarkError, match="official"):
+        method.preset("oficial", "mini", "S1")
+
+
+def test_the_official_preset_restores_the_released_codes_weights() -> None:
+    method = simformer.METHOD
+    assert method.preset("official", "coco-stuff-10k", "S1")["simformer.distillation_weight"] == 0.0
+    assert method.preset("official", "coco-stuff-10k", "S3")["simformer.distillation"] == "ce"
+    assert method.preset("paper", "ade20k", "S1")["simformer.distillation_weight"] == 0.5
+    for dotted in method.preset("official", "ade20k", "S1"):
+        section, field = dotted.split(".")
+        assert hasattr(method.settings[section](), field), dotted

@@ -1,0 +1,97 @@
+"""The training loop: schedule, gradient averaging, divergence, exact resume."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from benchmark.stage import StageInterrupted
+from methods.settings import TrainingSettings
+from methods.training import TrainingDivergedError, learning_rate_factor, train
+from tests.methods.support import FakeContext
+
+SETTINGS = TrainingSettings(iterations=7, lr=0.1, weight_decay=0.01, clip=1.0, warmup=2, log_every=3)
+
+
+def small_module() -> nn.ModuleDict:
+    torch.manual_seed(0)
+    return nn.ModuleDict({"net": nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Dropout(0.5), nn.Linear(8, 1))})
+
+
+def run(folder: Path, *, stop_after: int | None = None, micro_batches: int = 1) -> tuple[nn.ModuleDict, FakeContext]:
+    modules = small_module()
+    context = FakeContext(folder, stop_after=stop_after)
+
+    def losses(step: int) -> Iterator[dict[str, Tensor]]:
+        x = torch.randn(8, 4, generator=torch.Generator().manual_seed(step))
+        for part in x.chunk(micro_batches):
+            yield {"total": modules["net"](part).square().mean()}
+
+    groups = [{"params": list(modules.parameters()), "lr": SETTINGS.lr, "weight_decay": SETTINGS.weight_decay}]
+    train(context, modules, groups, losses, SETTINGS, seed=3, checkpoint_seconds=0.0)
+    return modules, context
+
+
+@pytest.mark.parametrize("stop_after", range(1, 7))
+def test_a_run_stopped_anywhere_ends_with_the_same_weights(tmp_path: Path, stop_after: int) -> None:
+    whole, whole_context = run(tmp_path / "whole")
+    with pytest.raises(StageInterrupted):
+        run(tmp_path / "parts", stop_after=stop_after)
+    resumed, resumed_context = run(tmp_path / "parts")
+    assert resumed_context.reports == 7 - stop_after
+    for name, value in whole.state_dict().items():
+        assert torch.equal(value, resumed.state_dict()[name]), name
+    for step, point in resumed_context.curves.items():
+        assert point == whole_context.curves[step]
+
+
+def test_curves_are_means_over_the_window_and_the_last_step_is_logged(tmp_path: Path) -> None:
+    _, context = run(tmp_path)
+    assert list(context.curves) == [3, 6, 7]
+    assert {"total", "lr", "gradient_norm"} <= set(context.curves[7])
+
+
+def test_gradients_of_micro_batches_are_averaged(tmp_path: Path) -> None:
+    weights = []
+    for folder, parts in (("one", 1), ("four", 4)):
+        net = nn.Linear(4, 1)
+        nn.init.ones_(net.weight)
+        x = torch.arange(32.0).view(8, 4) / 32
+
+        def losses(_: int, net: nn.Linear = net, parts: int = parts, x: Tensor = x) -> Iterator[dict[str, Tensor]]:
+            for part in x.chunk(parts):
+                yield {"total": net(part).mean()}
+
+        groups = [{"params": [net.weight], "lr": 0.1, "weight_decay": 0.0}]
+        train(FakeContext(tmp_path / folder), nn.ModuleDict({"net": net}), groups, losses, SETTINGS, seed=0)
+        weights.append(net.weight.detach().clone())
+    torch.testing.assert_close(weights[0], weights[1])
+
+
+def test_a_loss_that_is_not_finite_names_itself_and_the_iteration(tmp_path: Path) -> None:
+    net = nn.Linear(1, 1)
+
+    def losses(step: int) -> Iterator[dict[str, Tensor]]:
+        yield {"total": net(torch.ones(1)).sum() * (float("nan") if step == 2 else 1.0)}
+
+    groups = [{"params": list(net.parameters()), "lr": 0.1, "weight_decay": 0.0}]
+    with pytest.raises(TrainingDivergedError, match=r"iteration 2: total = nan"):
+        train(FakeContext(tmp_path), nn.ModuleDict({"net": net}), groups, losses, SETTINGS, seed=0)
+
+
+def test_learning_rate_warms_up_then_decays_polynomially() -> None:
+    factors = [learning_rate_factor(t, SETTINGS) for t in range(7)]
+    assert factors[0] == pytest.approx(1 / 3)
+    assert factors[2] == pytest.approx((5 / 7) ** 0.9)
+    assert factors[2:] == sorted(factors[2:], reverse=True)
+
+
+def test_learning_rate_agrees_with_the_reference(shared: Path) -> None:
+    import numpy as np
+
+    golden = np.load(shared / "goldens" / "simformer.npz")
+    schedule = TrainingSettings()
+    for step, lr in zip(golden["lr_iters"], golden["lr_60k"], strict=True):
+        assert schedule.lr * learning_rate_factor(int(step), schedule) == pytest.approx(lr, rel=1e-9)
