@@ -5,8 +5,9 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from benchmark import registry
 from benchmark.errors import BenchmarkError, unknown
-from benchmark.registry import Method, methods
+from benchmark.registry import Method
 from benchmark.validation import validated
 from benchmark.yaml12 import load_yaml, parse_yaml
 
@@ -69,7 +70,7 @@ def _check(path: Path, description: Any, sections: dict[str, Any], datasets: Any
     if not isinstance(datasets, dict) or not all(isinstance(value, dict) for value in datasets.values()):
         errors.append(f"{path}: datasets: expected dataset -> section -> settings, found {datasets!r}.")
         datasets = {}
-    known = _declared(methods().values())
+    known = _declared(registry.methods().values())
     errors += _wrong_names(sections, known, str(path))
     for dataset, exceptions in datasets.items():
         errors += _wrong_names(exceptions, known, f"{path}: datasets.{dataset}")

@@ -20,7 +20,7 @@ Floats = NDArray[np.float64]
 _ARRAYS = ("intersection", "prediction", "ground_truth", "prediction_on_ignored")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Counts:
     """Pixel counts of n test images over K classes; every mIoU, split, subset or resample is a function of these.
 

@@ -8,10 +8,10 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from pydantic import BaseModel, ConfigDict
-
 from benchmark.errors import BenchmarkError, unknown
 from benchmark.paths import data_folder
+from benchmark.validation import validated
+from benchmark.yaml12 import load_yaml
 
 FOLDS = ("S1", "S2", "S3", "S4")  # a quarter of the classes is novel
 GROWING = {"S5": 30, "S6": 35, "S7": 40, "S8": 45, "S9": 50}  # nominal percentage of novel classes
@@ -32,7 +32,8 @@ class Split:
         return len(self.novel) / (len(self.novel) + len(self.base))
 
 
-class SplitFile(BaseModel):
+@dataclass(frozen=True)
+class SplitFile:
     """The content of ``splits/<dataset>.yaml``.
 
     Attributes:
@@ -46,19 +47,17 @@ class SplitFile(BaseModel):
         excluded_stems: images that are left out.
     """
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
-
     dataset: str
     title: str
     source: str
     rule: str
     seed: int | None
-    classes: list[str]
-    stuff: list[int] = []
-    splits: dict[str, list[int]]
-    permutation_prefix: list[int] = []
-    coco_category_id: list[int] = []
-    excluded_stems: list[str] = []
+    classes: tuple[str, ...]
+    splits: dict[str, tuple[int, ...]]
+    stuff: tuple[int, ...] = ()
+    permutation_prefix: tuple[int, ...] = ()
+    coco_category_id: tuple[int, ...] = ()
+    excluded_stems: tuple[str, ...] = ()
 
 
 def datasets() -> tuple[str, ...]:
@@ -81,8 +80,6 @@ def split_file(dataset: str) -> SplitFile:
 
 def read_split_file(path: Path) -> SplitFile:
     """Read and validate one split file, its ids unchecked (``faults``)."""
-    from benchmark.config import load_yaml, validated
-
     return validated(SplitFile, load_yaml(path), str(path))
 
 

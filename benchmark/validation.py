@@ -4,12 +4,13 @@ import dataclasses
 import difflib
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any, Required, TypeVar, cast, get_type_hints
 
 from benchmark.errors import BenchmarkError
 
 if TYPE_CHECKING:
-    from pydantic import ValidationError
+    from pydantic import TypeAdapter, ValidationError
 
 T = TypeVar("T")
 _UNKNOWN = {"extra_forbidden", "unexpected_keyword_argument"}
@@ -24,14 +25,14 @@ def validated(model: type[T], data: Any, where: str) -> T:
     Raises:
         BenchmarkError: lists every error with its dotted path, and near matches for unknown keys.
     """
-    from pydantic import BaseModel, TypeAdapter, ValidationError
+    from pydantic import BaseModel, ValidationError
 
     is_model = issubclass(model, BaseModel)
-    names = list(model.model_fields) if is_model else [one.name for one in dataclasses.fields(cast("Any", model))]
-    adapter = TypeAdapter[Any](model if is_model else _fields_of(model))
     try:
-        values = adapter.validate_json(json.dumps(data, default=str), strict=True)
+        values = _adapter(cast("Any", model)).validate_json(json.dumps(data, default=str), strict=True)
     except ValidationError as error:
+        shape = cast("Any", model)
+        names = list(shape.model_fields) if is_model else [one.name for one in dataclasses.fields(shape)]
         raise BenchmarkError("\n".join(_lines(error, data, names, where))) from error
     if is_model:
         return cast("T", values)
@@ -39,6 +40,13 @@ def validated(model: type[T], data: Any, where: str) -> T:
         return model(**values)
     except ValueError as error:  # what a dataclass checks in __post_init__
         raise BenchmarkError(f"{where}: {error}") from error
+
+
+@cache
+def _adapter(model: type) -> "TypeAdapter[Any]":
+    from pydantic import BaseModel, TypeAdapter
+
+    return TypeAdapter(model if issubclass(model, BaseModel) else _fields_of(model))
 
 
 def _fields_of(model: Any) -> Any:

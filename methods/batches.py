@@ -1,15 +1,16 @@
 """Training images as tensors: crop i of step t is a pure function of (seed, t, i)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from benchmark.datasets import Crop, Window
+from benchmark.datasets import IGNORE, Crop, Window
+from benchmark.datasets.base import Image
 from benchmark.datasets.transforms import colour_jitter, random_window
 from benchmark.errors import BenchmarkError
 from benchmark.randomness import generator
@@ -17,7 +18,6 @@ from methods.maskformer.matching import Target
 from methods.maskformer.network import normalise
 from methods.settings import InputSettings
 
-IGNORE = 255
 REDRAWS = 50  # of the augmentation of a crop without any class [1.2]
 
 
@@ -28,7 +28,7 @@ class CropSource(Protocol):
     novel: tuple[int, ...]
 
     def size(self, image_id: str) -> tuple[int, int]: ...
-    def crop(self, image_id: str, window: Window) -> Crop: ...
+    def crop(self, image_id: str, window: Window, adjust: Callable[[Image], Image] | None = None) -> Crop: ...
 
 
 @dataclass(frozen=True)
@@ -83,12 +83,10 @@ class TrainingImages:
         image_id, s = self.source.ids[index], self.settings
         rng = generator(self.seed, "crop", step, slot)
         for _ in range(REDRAWS):
-            window = random_window(
-                rng, self.source.size(image_id), s.train_short, s.train_longest, s.crop, flip=s.flip
-            )
-            crop = self.source.crop(image_id, window)
+            window = random_window(rng, self.source.size(image_id), s.train_short, s.train_longest, s.crop, flip=s.flip)
+            crop = self.source.crop(image_id, window, partial(colour_jitter, rng) if s.colour_jitter else None)
             if crop.present_novel or (crop.labels != IGNORE).any():
-                return crop._replace(image=colour_jitter(rng, crop.image)) if s.colour_jitter else crop
+                return crop
         raise BenchmarkError(
             f"image {image_id!r}: {REDRAWS} random crops show no labelled pixel and no novel class. "
             f"Leave the image out of the training list or enlarge input.crop (now {s.crop})."
@@ -128,10 +126,3 @@ def target(labels: Tensor, present_novel: Sequence[int]) -> Target:
         has_mask=torch.arange(len(seen) + len(novel), device=labels.device) < len(seen),
     )
 
-
-def image_level_targets(labels: Mapping[str, frozenset[int]], ids: Sequence[str], classes: int) -> Tensor:
-    """Return (B, K) float: 1 where the image holds the class."""
-    present = torch.zeros(len(ids), classes)
-    for row, image_id in enumerate(ids):
-        present[row, sorted(labels[image_id])] = 1.0
-    return present

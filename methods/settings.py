@@ -94,10 +94,9 @@ class SimFormerSettings:
     valid_rule: Literal["or", "and"] = "or"
     distillation_weight: float = 0.1
     distillation: Literal["ce", "cce", "b0.5"] = "cce"
-    student: Literal["NovelScore", "FullScore", "FullLogit", "FullLogitC"] = "NovelScore"
+    student: Literal["novel_score", "full_score", "full_logit", "full_logit_c"] = "novel_score"
     student_pairing: Literal["cross_image", "same_image"] = "cross_image"
     teacher_bn: Literal["train", "eval"] = "train"
-    detach_teacher: bool = True
     exclude_pad: bool = False
     pair_sampler: Literal["deconf_fixed", "official"] = "deconf_fixed"
     basic_batch: Literal["independent", "pairs"] = "independent"  # what Basic trains on: single images, or the same pairs

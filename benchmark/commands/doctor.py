@@ -9,7 +9,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, entry_points, requires, version
+from importlib.metadata import PackageNotFoundError, entry_points, metadata, requires, version
 from pathlib import Path
 from typing import Literal
 
@@ -44,6 +44,7 @@ class Places:
 
     store: Path
     uri: str | None
+    dataset: str | None
     data_root: Path | None
 
 
@@ -57,14 +58,17 @@ class Places:
     help="Folder of the results; $BENCHMARK_STORE sets it too.",
 )
 @click.option("--uri", help="MLflow tracking URI.  [default: $MLFLOW_TRACKING_URI, else SQLite beside the store]")
-@click.option("--data-root", type=click.Path(path_type=Path), help="Folder in which the datasets lie.")
+@click.option("--dataset", help="Look at this dataset too: name, or path of a dataset YAML.")
+@click.option("--data-root", type=click.Path(path_type=Path), help="Folder in which the dataset of --dataset lies.")
 @click.option("--json", "as_json", is_flag=True, help="Print the checks as JSON.")
-def command(store: Path, uri: str | None, data_root: Path | None, as_json: bool) -> None:
+def command(store: Path, uri: str | None, dataset: str | None, data_root: Path | None, as_json: bool) -> int:
     """Check this machine: packages, devices, disk, MLflow, data, methods. One line a check.
 
     Exit code 1 if something fails; what only limits what can be run is a warning.
     """
-    places = Places(store, uri, data_root)
+    if data_root is not None and dataset is None:
+        raise click.UsageError("--data-root says where the dataset of --dataset lies; give both.")
+    places = Places(store, uri, dataset, data_root)
     checks: list[Check] = []
     for check in CHECKS:
         for line in check(places):
@@ -74,37 +78,40 @@ def command(store: Path, uri: str | None, data_root: Path | None, as_json: bool)
     failed = sum(line.status == "fail" for line in checks)
     if as_json:
         click.echo(json.dumps({"ok": not failed, "checks": [asdict(line) for line in checks]}, indent=1))
-    raise SystemExit(Exit.INCOMPLETE if failed else Exit.OK)
+    return Exit.INCOMPLETE if failed else Exit.OK
 
 
 def python(_: Places) -> Iterator[Check]:
-    """Check the interpreter."""
+    """Check the interpreter against what this package says it needs."""
+    from packaging.specifiers import SpecifierSet
+
     found = f"{platform.python_version()} ({sys.executable}, {platform.platform()})"
-    if sys.version_info >= (3, 11):
+    try:
+        needed = metadata(DISTRIBUTION)["Requires-Python"]
+    except PackageNotFoundError:
+        yield Check(
+            "Python", "fail", f"{found}; {DISTRIBUTION} is not installed in it", "pip install -e . in its folder"
+        )
+        return
+    if SpecifierSet(needed).contains(platform.python_version(), prereleases=True):
         yield Check("Python", "ok", found)
     else:
-        yield Check("Python", "fail", found, "make the virtual environment with Python 3.11 or newer")
+        yield Check("Python", "fail", f"{found}; {needed} needed", "make a virtual environment with such a Python")
 
 
 def packages(_: Places) -> Iterator[Check]:
     """Check that every required package is there in a version that fits."""
     from packaging.requirements import Requirement
 
-    try:
-        required = [Requirement(text) for text in requires(DISTRIBUTION) or ()]
-    except PackageNotFoundError:
-        yield Check("packages", "fail", f"{DISTRIBUTION} is not installed", "pip install -e . in its folder")
-        return
-    found, wrong = [], []
-    for one in required:
-        if one.marker is None or one.marker.evaluate():
-            here = installed(one.name)
-            (found if here and one.specifier.contains(here, prereleases=True) else wrong).append((one, here))
+    required = [Requirement(text) for text in (requires(DISTRIBUTION) if installed(DISTRIBUTION) else None) or ()]
+    here = {one: installed(one.name) for one in required if one.marker is None or one.marker.evaluate()}
+    fits = {one: found for one, found in here.items() if found and one.specifier.contains(found, prereleases=True)}
+    wrong = {one: found for one, found in here.items() if one not in fits}
     if wrong:
-        detail = ", ".join(f"{one} needed, {here or 'nothing'} found" for one, here in wrong)
-        yield Check("packages", "fail", detail, "pip install " + " ".join(f"'{one}'" for one, _ in wrong))
-    if found:
-        yield Check("packages", "ok", ", ".join(f"{one.name} {here}" for one, here in found))
+        detail = ", ".join(f"{one} needed, {found or 'nothing'} found" for one, found in wrong.items())
+        yield Check("packages", "fail", detail, "pip install " + " ".join(f"'{one}'" for one in wrong))
+    if fits:
+        yield Check("packages", "ok", ", ".join(f"{one.name} {found}" for one, found in fits.items()))
 
 
 def torch(_: Places) -> Iterator[Check]:
@@ -114,10 +121,10 @@ def torch(_: Places) -> Iterator[Check]:
         import torchvision
     except (ImportError, RuntimeError, OSError) as error:  # a wrong pair: "operator torchvision::nms does not exist"
         remedy = "install both from one index: pip install --force-reinstall torch torchvision"
-        yield Check("torch", "fail", f"does not load: {str(error).splitlines()[0]}", remedy)
+        yield Check("torch", "fail", f"does not load: {error}", remedy)
         return
     yield Check("torch", "ok", f"torch {torch.__version__} with torchvision {torchvision.__version__}")
-    yield _devices(torch.cuda)
+    yield _devices()
     yield Check("cores", "ok", _cores(torch.get_num_threads()))
 
 
@@ -142,7 +149,7 @@ def disk(places: Places) -> Iterator[Check]:
 
 def mlflow(places: Places) -> Iterator[Check]:
     """Check that MLflow answers. It never stops a run, so that the worst is a warning."""
-    from benchmark.tracking import connect, public, sqlite_file, tracking_uri
+    from benchmark.tracking import connect, public, reason, sqlite_file, tracking_uri
 
     uri = places.uri or tracking_uri(places.store)
     file = sqlite_file(uri)
@@ -157,21 +164,23 @@ def mlflow(places: Places) -> Iterator[Check]:
     try:
         connect(uri)
     except Exception as error:  # whatever MLflow, its database or the network raise
-        yield Check("MLflow", "warn", f"{public(uri)}: {type(error).__name__}: {_first_line(error)}", _OTHER_URI)
+        yield Check("MLflow", "warn", f"{public(uri)}: {reason(error)}", _OTHER_URI)
         return
     yield Check("MLflow", "ok", public(uri))
 
 
 def data(places: Places) -> Iterator[Check]:
-    """Check which datasets are found. Only the embedded one must be."""
+    """Check which datasets are found. Only the embedded one and the one asked for must be."""
     from benchmark.datasets import describe
     from benchmark.splits import datasets
 
-    for name in datasets():
+    for name in dict.fromkeys((*datasets(), *([places.dataset] if places.dataset else []))):
+        asked_for = name == places.dataset
         try:
-            info = describe(name, None if name == "mini" else places.data_root)
+            info = describe(name, places.data_root if asked_for else None)
         except BenchmarkError as error:
-            yield Check(f"data {name}", "fail" if name == "mini" else "warn", "not found", str(error))
+            status: Status = "fail" if asked_for or name == "mini" else "warn"
+            yield Check(f"data {name}", status, "not usable here", str(error))
         else:
             found = f"{len(info.classes)} classes, {info.train} training and {info.test} test images"
             yield Check(f"data {name}", "ok", found)
@@ -234,27 +243,24 @@ def existing(folder: Path) -> Path:
     return next(place for place in (folder, *folder.parents) if place.exists())
 
 
-def _devices(cuda: object) -> Check:
+def _devices() -> Check:
     from torch.cuda import device_count, get_device_properties
 
-    names = [f"{(gpu := get_device_properties(i)).name}, {gpu.total_memory / 2**30:.0f} GiB" for i in range(device_count())]
-    if names:
-        return Check("devices", "ok", "; ".join(f"cuda:{i} {name}" for i, name in enumerate(names)))
-    return Check("devices", "ok", "cpu only: fit for the profiles mini and smoke; paper wants a GPU")
+    found = [get_device_properties(number) for number in range(device_count())]
+    names = [f"cuda:{i} {gpu.name}, {gpu.total_memory / 2**30:.0f} GiB" for i, gpu in enumerate(found)]
+    return Check(
+        "devices", "ok", "; ".join(names) or "cpu only: fit for the profiles mini and smoke; paper wants a GPU"
+    )
 
 
 def _cores(threads: int) -> str:
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    from benchmark.execute.machine import available_cores
+
     limit = os.environ.get("OMP_NUM_THREADS")
-    return f"{usable} usable of {os.cpu_count()}, torch uses {threads} threads" + (
-        f" (OMP_NUM_THREADS={limit})" if limit else ""
-    )
+    found = f"{available_cores()} usable of {os.cpu_count()}, torch uses {threads} threads"
+    return found + (f" (OMP_NUM_THREADS={limit})" if limit else "")
 
 
 def _importable(module: str) -> str | None:
     found = importlib.util.find_spec(module)
     return None if found is None else found.origin or module
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), "")

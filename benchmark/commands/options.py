@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -21,45 +21,38 @@ PRESETS = ("paper", "official")
 DEFAULT_STORE = Path(".benchmark", "store")
 
 
-class Names(click.ParamType):
-    """``a,b`` -> ``("a", "b")``: blanks trimmed, repetitions dropped, order kept."""
-
-    name = "a,b,..."
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
-        if isinstance(value, tuple):
-            return value
-        names = tuple(dict.fromkeys(part.strip() for part in str(value).split(",") if part.strip()))
-        return names or self.fail(f"{value!r} names nothing; write names with commas between them.", param, ctx)
+def split_names(context: click.Context, option: click.Parameter, value: str | None) -> tuple[str, ...] | None:
+    """Return ``("a", "b")`` for ``a,b``: blanks trimmed, repetitions dropped, order kept; ``None`` for no option."""
+    if value is None:
+        return None
+    names = tuple(dict.fromkeys(part.strip() for part in value.split(",") if part.strip()))
+    if not names:
+        raise click.BadParameter(f"{value!r} names nothing; write names with commas between them.", context, option)
+    return names
 
 
-class Seeds(Names):
-    """``0,1,2`` -> ``(0, 1, 2)``."""
-
-    name = "0,1,..."
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        names = super().convert(value, param, ctx)
-        bad = [name for name in names if not (isinstance(name, int) or (name.isascii() and name.isdigit()))]
-        if bad:
-            self.fail(f"{', '.join(map(repr, bad))}: a seed is a whole number from 0 on, as in 0,1,2.", param, ctx)
-        return tuple(dict.fromkeys(int(name) for name in names))
+def split_seeds(context: click.Context, option: click.Parameter, value: str) -> tuple[int, ...]:
+    """Return ``(0, 1, 2)`` for ``0,1,2``."""
+    names = split_names(context, option, value) or ()
+    wrong = [name for name in names if not (name.isascii() and name.isdigit())]
+    if wrong:
+        raise click.BadParameter(
+            f"{', '.join(map(repr, wrong))}: a seed is a whole number from 0 on, as in 0,1,2.", context, option
+        )
+    return tuple(dict.fromkeys(int(name) for name in names))
 
 
-class Setting(click.ParamType):
-    """``simformer.points=50`` -> ``("simformer.points", 50)``; the value is read as YAML."""
-
-    name = "section.key=value"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, Any]:
-        if isinstance(value, tuple):
-            return value
-        key, equals, text = str(value).partition("=")
+def parse_settings(context: click.Context, option: click.Parameter, values: Sequence[str]) -> dict[str, Any]:
+    """Return ``{"simformer.points": 50}`` for ``simformer.points=50``; values are read as YAML, the last one wins."""
+    found: dict[str, Any] = {}
+    for value in values:
+        key, equals, text = value.partition("=")
         if not equals or key.count(".") != 1 or not all(part.strip() for part in key.split(".")):
-            self.fail(f"{value!r} is not section.key=value, as in simformer.points=50.", param, ctx)
-        from benchmark.config import parse_yaml
+            raise click.BadParameter(f"{value!r} is not section.key=value, as in simformer.points=50.", context, option)
+        from benchmark.yaml12 import parse_yaml
 
-        return key.strip(), parse_yaml(text, f"--set {value}")
+        found[key.strip()] = parse_yaml(text, f"--set {value}")
+    return found
 
 
 @dataclass(frozen=True)
@@ -109,7 +102,6 @@ class Selection:
             methods=self.methods,
             overrides=(self.overrides,),
             preset=self.preset,
-            store=self.store,
             data_root=self.data_root,
         )
 
@@ -190,14 +182,27 @@ def _options(*, with_table: bool) -> list[Callable[..., Any]]:
             show_default=True,
             help="Folder of the results; $BENCHMARK_STORE sets it too.",
         ),
-        click.option("--seeds", type=Seeds(), default="0", show_default=True, help="Seeds, one cell for each."),
-        click.option("--splits", type=Names(), help="Only these splits, as in S4,S9."),
-        click.option("--methods", type=Names(), help="Only these methods, as in simformer,fully_oracle."),
+        click.option(
+            "--seeds",
+            callback=split_seeds,
+            default="0",
+            show_default=True,
+            metavar="0,1,...",
+            help="Seeds, one cell for each.",
+        ),
+        click.option("--splits", callback=split_names, metavar="S4,...", help="Only these splits, as in S4,S9."),
+        click.option(
+            "--methods",
+            callback=split_names,
+            metavar="NAME,...",
+            help="Only these methods, as in simformer,fully_oracle.",
+        ),
         click.option(
             "--set",
             "overrides",
-            type=Setting(),
+            callback=parse_settings,
             multiple=True,
+            metavar="SECTION.KEY=VALUE",
             help="Change a setting; repeatable. See `methods`.",
         ),
         click.option("--data-root", type=click.Path(path_type=Path), help="Folder in which the dataset lies."),
@@ -220,7 +225,7 @@ def _selection(values: dict[str, Any]) -> Selection:
         seeds=values.pop("seeds"),
         splits=values.pop("splits"),
         methods=values.pop("methods"),
-        overrides=dict(values.pop("overrides")),
+        overrides=values.pop("overrides"),
         data_root=values.pop("data_root"),
         out=values.pop("out"),
     )

@@ -26,7 +26,9 @@ class Statistics(NamedTuple):
 
 def statistics(dataset: Dataset, part: Part = "train") -> Statistics:
     """Read every mask of a part and return its statistics."""
-    pixels = np.stack([np.bincount(dataset.mask(i).ravel(), minlength=IGNORE + 1) for i in dataset.ids(part)])  # (n, 256)
+    pixels = np.stack(
+        [np.bincount(dataset.mask(i).ravel(), minlength=IGNORE + 1) for i in dataset.ids(part)]
+    )  # (n, 256)
     labelled = pixels[:, : len(dataset.info.classes)]
     return Statistics(
         classes_per_image=float((labelled > 0).sum(axis=1).mean()),

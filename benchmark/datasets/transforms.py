@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
-from benchmark.datasets.base import Image, Mask
+from benchmark.datasets.base import Image
 
 PAD_GREY = 128  # value of padded image pixels, before normalisation
 
@@ -59,7 +59,7 @@ def resize_labels(labels: NDArray[Scalar], size: tuple[int, int]) -> NDArray[Sca
 
 
 def random_window(
-    rng: np.random.Generator, size: tuple[int, int], short_sides: Sequence[int], longest: int, crop: int, flip: bool
+    rng: np.random.Generator, size: tuple[int, int], short_sides: Sequence[int], longest: int, crop: int, *, flip: bool
 ) -> Window:
     """Draw a window for an image of ``size`` (height, width).
 
@@ -124,12 +124,11 @@ def rgb_to_hsv(image: Image) -> NDArray[np.uint8]:
 
 
 def hsv_to_rgb(hsv: NDArray[np.uint8]) -> Image:
-    """Return the RGB image of hue 0..179, saturation 0..255 and value 0..255."""
-    hue, saturation, value = (hsv[..., channel] for channel in range(3))
-    strength = saturation * np.float32(1 / 255)
-    low = _CHANNEL_LOW[hue]  # (H, W, 3): share of the saturation that is taken off each channel
-    shares = np.float32(1) - strength[..., None] * low
-    return np.rint(value[..., None] * shares).astype(np.uint8)
+    """Return the RGB image of hue 0..179, saturation 0..255 and value 0..255, fractions dropped as in OpenCV."""
+    hue = hsv[..., 0]
+    saturation, value = (hsv[..., channel, None] * np.float32(1 / 255) for channel in (1, 2))  # (H, W, 1)
+    rgb: Image = (value * (1 - saturation * _DROP[hue]) * 255).astype(np.uint8)
+    return rgb
 
 
 _SHIFT = 12  # OpenCV divides by multiplication with fixed-point reciprocals
@@ -139,34 +138,39 @@ _SATURATION_FACTOR = np.rint((255 << _SHIFT) / _DIVISORS).astype(np.int32)
 _HUE_FACTOR = np.rint((180 << _SHIFT) / (6.0 * _DIVISORS)).astype(np.int32)
 
 
-def _channel_low() -> NDArray[np.float32]:
+def _drop() -> NDArray[np.float32]:
     """Return (180, 3): how far red, green and blue lie below the value, per unit of saturation, for each hue."""
-    sixths = np.arange(180)[:, None] / 30.0 + np.array([0.0, 4.0, 2.0])  # distance of each channel from its own peak
-    return np.clip(2.0 - np.abs(sixths % 6.0 - 3.0), 0.0, 1.0).astype(np.float32)
+    sixths = np.arange(180, dtype=np.float32) * np.float32(6 / 180)
+    rising = sixths % 1
+    falling, none, full = 1 - rising, np.zeros_like(rising), np.ones_like(rising)
+    # Sectors of the colour circle from red over green and blue back to red: one channel leads, one lacks, one changes.
+    red = [none, rising, full, full, falling, none]
+    green = [falling, none, none, rising, full, full]
+    blue = [full, full, falling, none, none, rising]
+    return np.stack([np.choose(sixths.astype(int), channel) for channel in (red, green, blue)], axis=-1)
 
 
-_CHANNEL_LOW = _channel_low()
+_DROP = _drop()
 
 
 def _nearest(was: int, wanted: int) -> NDArray[np.intp]:
-    """Return the source index of each of ``wanted`` places; the product is rounded as torch rounds it."""
-    return np.minimum(np.floor(np.arange(wanted) * (was / wanted)), was - 1).astype(np.intp)
+    """Return the source index of each of ``wanted`` places."""
+    return np.arange(wanted) * was // wanted
 
 
 def _span(start: int, length: int) -> slice:
     return slice(start, start + length)
 
 
-def _sometimes(
-    rng: np.random.Generator, step: Callable[[np.random.Generator, Image], Image], image: Image
-) -> Image:
+def _sometimes(rng: np.random.Generator, step: Callable[[np.random.Generator, Image], Image], image: Image) -> Image:
     return step(rng, image) if rng.random() < 0.5 else image
 
 
 def _scaled(values: NDArray[Any], factor: float = 1.0, offset: float = 0.0) -> NDArray[np.uint8]:
     """Return ``values * factor + offset`` cut to 0..255, fractions dropped; one table look-up a value."""
     table = np.clip(np.arange(256, dtype=np.float32) * np.float32(factor) + np.float32(offset), 0, 255).astype(np.uint8)
-    return table[values]
+    scaled: NDArray[np.uint8] = table[values]
+    return scaled
 
 
 def _brightness(rng: np.random.Generator, image: Image) -> Image:

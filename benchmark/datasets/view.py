@@ -56,13 +56,13 @@ class TrainingView:
         self._labels: dict[str, frozenset[int]] = {}
         self._masks: dict[str, _Packed] = {}
         hidden: dict[str, _Packed] = {}
+        only_base, only_novel = _blanking(self.base), _blanking(self.novel)
         for image_id in self.ids:
             mask = dataset.mask(image_id)
-            is_novel = np.isin(mask, self.novel)
             self._labels[image_id] = _present(mask)
-            self._masks[image_id] = _pack(np.where(is_novel, np.uint8(IGNORE), mask))
+            self._masks[image_id] = _pack(only_base[mask])
             if presence == "crop":
-                hidden[image_id] = _pack(np.where(is_novel, mask, np.uint8(IGNORE)))
+                hidden[image_id] = _pack(only_novel[mask])
         self._novel_in = _crop_presence(hidden) if presence == "crop" else _image_presence(self._labels, self.novel)
 
     def image(self, image_id: str) -> Image:
@@ -100,6 +100,13 @@ class _Packed(NamedTuple):
 
     data: bytes
     shape: tuple[int, int]
+
+
+def _blanking(kept: tuple[int, ...]) -> Mask:
+    """Return the (256,) table that maps the kept ids to themselves and every other value to 255."""
+    table = np.full(IGNORE + 1, IGNORE, np.uint8)
+    table[list(kept)] = kept
+    return table
 
 
 def _pack(mask: Mask) -> _Packed:

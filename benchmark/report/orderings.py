@@ -4,7 +4,7 @@ Only values of this run are compared with each other, never with printed ones.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import NamedTuple, Self
@@ -68,15 +68,8 @@ class Verdict:
         missing = _missing(self.comparisons)
         if not self.judged:
             return f"{self.ordering}: cannot be judged ({missing})"
-        held = [one for one in self.judged if one.holds]
-        broken = [one for one in self.judged if not one.holds]
-        if len(self.comparisons) == 1:
-            parts = [f"holds ({_size(held[0])})" if held else f"does not hold ({_size(broken[0])})"]
-        else:
-            parts = [f"holds in {len(held)} of {len(self.judged)} columns", *_spreads(held)]
-            parts += [f"does not hold in {', '.join(f'{one.label} ({_size(one)})' for one in broken)}"] if broken else []
-        parts += [f"not judged: {missing}"] if missing else []
-        return f"{self.ordering}: {'; '.join(parts)}"
+        parts = _one_pair(self.judged[0]) if len(self.comparisons) == 1 else _columns(self.judged)
+        return f"{self.ordering}: {'; '.join([*parts, *([f'not judged: {missing}'] if missing else [])])}"
 
 
 @dataclass(frozen=True)
@@ -106,11 +99,12 @@ class Ordering:
 
 
 def verdicts(sheet: Sheet) -> tuple[Verdict, ...]:
-    """Return what this run says about every ordering of its table."""
+    """Return what this run says about every ordering of its table whose rows and columns were selected."""
     table = sheet.table
     labels = [row.label for row in table.rows], [column.label for column in table.columns]
     found = (Ordering.parse(text, *labels, where=f"table {table.name}") for text in table.orderings)
-    return tuple(_verdict(ordering, sheet.estimates) for ordering in found)
+    judged = (_verdict(ordering, sheet.estimates) for ordering in found)
+    return tuple(verdict for verdict in judged if verdict.comparisons)
 
 
 def _verdict(ordering: Ordering, estimates: Mapping[tuple[str, str], Estimate]) -> Verdict:
@@ -144,9 +138,21 @@ def _known(kind: str, labels: Iterable[str], valid: tuple[str, ...], where: str)
 def _size(one: Comparison) -> str:
     """Return a difference with what its spread says: ``+1.2, beyond the seed spread of 0.4``."""
     if one.spread is None:
-        return f"{one.difference:+.1f}, seed spread unknown"
+        return f"{one.difference:+.2f}, seed spread unknown"
     relation = "beyond" if one.beyond_spread else "within"
-    return f"{one.difference:+.1f}, {relation} the seed spread of {one.spread:.1f}"
+    return f"{one.difference:+.2f}, {relation} the seed spread of {one.spread:.2f}"
+
+
+def _one_pair(one: Comparison) -> list[str]:
+    return [f"{'holds' if one.holds else 'does not hold'} ({_size(one)})"]
+
+
+def _columns(judged: Sequence[Comparison]) -> list[str]:
+    """Return in how many columns an ordering holds, where that could be chance, and where it does not hold."""
+    held = [one for one in judged if one.holds]
+    broken = [f"{one.label} ({_size(one)})" for one in judged if not one.holds]
+    parts = [f"holds in {len(held)} of {len(judged)} column{'' if len(judged) == 1 else 's'}", *_spreads(held)]
+    return [*parts, f"does not hold in {', '.join(broken)}"] if broken else parts
 
 
 def _spreads(held: list[Comparison]) -> list[str]:
@@ -156,13 +162,22 @@ def _spreads(held: list[Comparison]) -> list[str]:
         "within seed spread": [one.label for one in held if one.beyond_spread is False],
         "seed spread unknown (one seed)": [one.label for one in held if one.beyond_spread is None],
     }
-    return [f"{words} in {', '.join(labels)}" for words, labels in groups.items() if labels]
+    return [f"{words} {_where(labels, len(held))}" for words, labels in groups.items() if labels]
 
 
-def _missing(comparisons: Iterable[Comparison]) -> str:
+def _missing(comparisons: Sequence[Comparison]) -> str:
     """Return the reasons why columns are not judged, each once with its columns."""
     columns: dict[str, list[str]] = {}
     for one in comparisons:
         if one.difference is None:
             columns.setdefault(one.reason, []).append(one.label)
-    return "; ".join(f"{reason} in {', '.join(labels)}" for reason, labels in columns.items()) or ""
+    whole = len(comparisons)
+    return "; ".join(
+        reason if len(labels) == whole else f"{reason} in {', '.join(labels)}" for reason, labels in columns.items()
+    )
+
+
+def _where(labels: list[str], held: int) -> str:
+    if len(labels) == held:
+        return "in each" if held > 1 else "there"
+    return f"in {', '.join(labels)}"

@@ -11,8 +11,12 @@ GRID = "#E4E4E4"
 SIZE = (9.0, 3.8)  # inches, two panels and a legend; text of 10 points stays readable 800 pixels wide
 DPI = 160
 BAR_SHARE = 0.8  # of the distance between two groups
+DODGE = 0.012  # of the axis, between lines whose error bars would cover each other
+MARGIN = 0.06  # of the axis, left and right of lines
+DOT = 13  # area of the dot of a single seed, in square points
+THIN = 1.1  # width of error bars, in points
 
-RC: dict[str, Any] = {
+RC: dict[Any, Any] = {
     "font.family": "DejaVu Sans",  # comes with matplotlib: the same everywhere
     "font.size": 10,
     "axes.titlesize": 10.5,

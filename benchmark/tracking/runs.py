@@ -1,6 +1,5 @@
 """One attempt at a stage as one MLflow run: found or made, its curves continued, its end recorded."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from itertools import islice
@@ -19,6 +18,7 @@ T = TypeVar("T")
 
 METRICS_A_CALL = 1000
 PARAMETERS_A_CALL = 100
+EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # else the pages show traces instead of runs
 
 
 class Outcome(StrEnum):
@@ -101,7 +101,7 @@ class Sender:
             known = self._client.get_experiment_by_name(name)
             if known is None:
                 try:
-                    made = self._client.create_experiment(name, artifact_location=artifacts(self._uri, name))
+                    made = self._client.create_experiment(name, artifacts(self._uri, name), EXPERIMENT_TAGS)
                 except MlflowException as error:
                     known = self._client.get_experiment_by_name(name)  # another process was faster
                     if known is None:
@@ -117,11 +117,8 @@ class Sender:
 
     def _curves(self, attempt: Attempt, sent: Sent) -> bool:
         """Send the new lines of the curves; return whether there were any."""
-        lines = records.points(attempt.curves)
-        if attempt.finished is not None:  # the file goes on where a later attempt continued from a checkpoint
-            end = _milliseconds(attempt.finished)
-            lines = [[point for point in line if point.time <= end] for line in lines]
-        if len(lines) < sent.lines:  # written anew from an earlier checkpoint; identical points are kept once
+        lines = _lines(attempt)
+        if len(lines) < sent.lines:  # written anew from an earlier step; identical points are kept once
             sent.lines = 0
         self._metrics(sent.run_id, (point for line in lines[sent.lines :] for point in line))
         grown = len(lines) > sent.lines
@@ -135,9 +132,13 @@ class Sender:
             self._client.log_batch(run_id, metrics=[Metric(*point) for point in some])
 
     def _finish(self, attempt: Attempt, run_id: str) -> None:
+        from mlflow.entities import RunTag
+
         end = _milliseconds(attempt.finished if attempt.finished is not None else attempt.started)
         values: dict[str, float] = records.summary(attempt.result) if attempt.result else {}
         about = records.tags(attempt.spec, attempt.result)
+        if attempt.error:
+            about["error"] = records.shortened(attempt.error, records.TAG_LIMIT)
         for file in attempt.files:
             if file.name == "counts.npz":
                 try:
@@ -146,9 +147,23 @@ class Sender:
                     about["no_scores"] = records.shortened(str(error), records.TAG_LIMIT)
             self._client.log_artifact(run_id, str(file))
         self._metrics(run_id, (records.Point(name, value, end, 0) for name, value in values.items()))
-        for name, value in about.items():
-            self._client.set_tag(run_id, name, value)
+        self._client.log_batch(run_id, tags=[RunTag(name, value) for name, value in about.items()])
         self._client.set_terminated(run_id, attempt.status, end_time=end)
+
+
+def _lines(attempt: Attempt) -> list[list[records.Point]]:
+    """Return the points an attempt left behind, and those before them that it continued from a checkpoint.
+
+    Before its first own point, the file still holds points of an earlier attempt that will be dropped from it; after
+    its end, the file may hold points of a later one.
+    """
+    lines = records.points(attempt.curves)
+    if attempt.finished is not None:
+        end = _milliseconds(attempt.finished)
+        lines = [[point for point in line if point.time <= end] for line in lines]
+    started = _milliseconds(attempt.started)
+    own = any(point.time >= started for line in lines for point in line)
+    return lines if own or attempt.result else []
 
 
 def _milliseconds(seconds: float) -> int:

@@ -38,6 +38,12 @@ def public(uri: str) -> str:
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
+def reason(error: Exception) -> str:
+    """Return one line on an error of MLflow; its texts may hold an address with a password, which is taken out."""
+    lines = re.sub(r"//[^/@\s]*@", "//", str(error)).splitlines()
+    return f"{type(error).__name__}: {lines[0] if lines else 'no details'}"
+
+
 def sqlite_file(uri: str) -> Path | None:
     """Return the database file of a SQLite address, ``None`` for any other."""
     found = re.fullmatch(r"sqlite:///(?P<path>[^?]+)(\?.*)?", uri, re.DOTALL)

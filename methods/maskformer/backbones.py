@@ -34,7 +34,7 @@ def build_backbone(settings: MaskFormerSettings) -> Backbone:
 def conv_frozen_norm(x: Tensor, conv: nn.Conv2d, norm: FrozenBatchNorm2d) -> Tensor:
     """Return norm(conv(x)) as one convolution: a frozen norm is a constant scale and shift of the output channels.
 
-    Folding the scale into the weight spares two passes over every activation; gradients reach ``conv.weight`` as before.
+    Folding the scale into the weight spares two passes over every activation; the gradients are the same.
     """
     scale = norm.weight * (norm.running_var + norm.eps).rsqrt()
     shift = norm.bias - norm.running_mean * scale
@@ -88,11 +88,13 @@ class NarrowResNet(Backbone):
         super().__init__()
         self.channels = (width, 2 * width, 4 * width)
         self.stem = nn.Sequential(*_conv_norm_relu(3, width // 2, 3), *_conv_norm_relu(width // 2, width, 3))
-        self.stages = nn.ModuleList([
-            BasicBlock(width, width),
-            BasicBlock(width, 2 * width, 2, _shortcut(width, 2 * width)),
-            BasicBlock(2 * width, 4 * width, 2, _shortcut(2 * width, 4 * width)),
-        ])
+        self.stages = nn.ModuleList(
+            [
+                BasicBlock(width, width),
+                BasicBlock(width, 2 * width, 2, _shortcut(width, 2 * width)),
+                BasicBlock(2 * width, 4 * width, 2, _shortcut(2 * width, 4 * width)),
+            ]
+        )
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

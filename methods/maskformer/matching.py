@@ -29,7 +29,7 @@ class Target(NamedTuple):
 
 
 class Assignment(NamedTuple):
-    """Pairs of one image and layer: ``query[i]`` answers for ``target[i]``. (T,) int64 on the CPU, queries ascending."""
+    """One image and layer: ``query[i]`` answers for ``target[i]``; (T,) int64 each on the CPU, queries ascending."""
 
     query: Tensor
     target: Tensor
@@ -81,12 +81,13 @@ def match_stacked(
         raise BenchmarkError(
             f"an image has {max(sizes)} classes but the network only {queries} queries: raise maskformer.queries."
         )
-    small = pad_sequence([_downsampled(t, masks.shape[-2:]) for t in targets], batch_first=True)  # (B, T, h*w)
+    small = pad_sequence(downsampled_masks(targets, masks.shape[-2:]), batch_first=True)  # (B, T, h*w)
     labels = pad_sequence([t.labels for t in targets], batch_first=True)  # (B, T)
     visible = small.any(-1)  # (B, T): the target has a mask, and it survives the coarse grid
     columns = labels[None, :, None].expand(layers, batch, queries, -1)
     cost = -costs.class_weight * logits.softmax(-1).gather(-1, columns)  # (L, B, Q, T)
-    cost += visible[:, None] * mask_cost(masks.flatten(3), small.float(), costs)
+    of_masks = mask_cost(masks.transpose(0, 1).flatten(1, 2).flatten(2), small.float(), costs)  # (B, L*Q, T)
+    cost += (of_masks * visible[:, None]).view(batch, layers, queries, -1).transpose(0, 1)
     host = torch.cat([cost.flatten(0, 2), visible.to(cost.dtype)]).cpu().numpy()  # one copy for all
     # Where the network has diverged any assignment will do: the loss then says so.
     matrix = np.nan_to_num(host[:-batch]).reshape(layers, batch, queries, -1)
@@ -98,28 +99,31 @@ def match_stacked(
 
 
 def mask_cost(masks: Tensor, targets: Tensor, costs: MatchCosts) -> Tensor:
-    """Return the weighted focal and dice costs (L, B, Q, T) of mask logits (L, B, Q, hw) and targets (B, T, hw) in {0, 1}.
+    """Return the weighted focal and dice cost (B, N, T) of mask logits m (B, N, hw) for targets t (B, T, hw) of 0 and 1.
 
-    focal: 1/hw sum_xy [t (1-s)^2 softplus(-m) / 4 + (1-t) s^2 softplus(m) 3/4], dice: 1 - (2 s.t + 1) / (|s| + |t| + 1),
-    s = sigmoid(m). Both are affine in t, so that all pairs are two matrix products.
+    focal = 1/hw sum_xy [1/4 t (1-s)^2 softplus(-m) + 3/4 (1-t) s^2 softplus(m)], s = sigmoid(m)
+    dice  = 1 - (2 s.t + 1) / (|s| + |t| + 1)
+
+    Both are affine in t or in s.t: two matrix products give all pairs.
     """
     s, positive_ce = masks.sigmoid(), F.softplus(-masks)
     negative = 0.75 * s.square() * (masks + positive_ce)  # softplus(m) = m + softplus(-m)
     positive = 0.25 * (1 - s).square() * positive_ce
     t = targets.transpose(1, 2)  # (B, hw, T)
     focal = ((positive - negative) @ t + negative.sum(-1, keepdim=True)) / masks.shape[-1]
-    dice = 1 - (2 * s @ t + 1) / (s.sum(-1, keepdim=True) + t.sum(1, keepdim=True) + 1)
+    dice = 1 - (2 * (s @ t) + 1) / (s.sum(-1, keepdim=True) + t.sum(1, keepdim=True) + 1)
     return costs.mask_weight * focal + costs.dice_weight * dice
 
 
-def _downsampled(target: Target, size: Sequence[int]) -> Tensor:
-    """Return the masks at ``size`` by nearest neighbour (source index floor(i * in / out)), (T, h*w) bool."""
-    device = target.masks.device
+def downsampled_masks(targets: Sequence[Target], size: Sequence[int]) -> list[Tensor]:
+    """Return each image's masks at ``size`` by nearest neighbour, source index floor(i * in / out): (T, h*w) bool."""
+    masks = torch.cat([target.masks for target in targets])  # (sum T, H, W)
     rows, columns = (
-        torch.arange(new, device=device) * old // new for new, old in zip(size, target.masks.shape[-2:], strict=True)
+        torch.arange(new, device=masks.device) * old // new for new, old in zip(size, masks.shape[-2:], strict=True)
     )
-    small = target.masks[:, rows[:, None], columns].flatten(1).bool()
-    return small & target.has_mask[:, None]
+    small = masks[:, rows[:, None], columns].flatten(1).bool()
+    small &= torch.cat([target.has_mask for target in targets])[:, None]
+    return list(torch.split(small, [len(target.labels) for target in targets]))
 
 
 def _assign(cost: np.ndarray, visible: np.ndarray, costs: MatchCosts) -> Assignment:

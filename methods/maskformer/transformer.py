@@ -33,7 +33,7 @@ def sine_encoding(height: int, width: int, dim: int, device: torch.device) -> Te
 class DecoderLayer(nn.Module):
     """Self-attention among the queries, cross-attention to the memory, feed-forward.
 
-    ``pre_norm`` normalises before each sub-block instead of after its residual sum; the paper's decoder does the latter.
+    ``pre_norm`` normalises before each sub-block; the paper's decoder does so after each residual sum.
     """
 
     def __init__(self, dim: int, heads: int, ffn: int, dropout: float, *, pre_norm: bool) -> None:

@@ -1,4 +1,4 @@
-"""Stage function of SimFormer: segmentation losses, pixel-pair learning and distillation on pairs of images [4, 5]."""
+"""Stage function of SimFormer: segmentation losses on every crop, pair losses on pairs of crops [4, 5]."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -6,14 +6,104 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from benchmark.errors import BenchmarkError
 from benchmark.randomness import generator, torch_generator
 from benchmark.stage import StageContext
-from methods.batches import Batch, TrainingImages
+from methods.batches import TrainingImages
 from methods.checkpoints import MODEL_FILE, save_model
 from methods.maskformer.losses import segmentation_loss
-from methods.maskformer.network import Output, parameter_groups
+from methods.maskformer.network import parameter_groups
 from methods.settings import InputSettings, MaskFormerSettings, SimFormerSettings, TrainingSettings, from_json
-from methods.simformer.criterion import SimilarityTransfer
 from methods.simformer.pairs import PairSampler
+from methods.simformer.transfer import SimilarityTransfer
 from methods.supervised import new_network
 from methods.training import Losses, train
+
+
+class PairedImages:
+    """Which images a step sees: [x1, r1, x2, r2, ...], each x with its reference image r, or single images [5.3]."""
+
+    def __init__(self, images: TrainingImages, sampler: PairSampler, pairs: str, settings: SimFormerSettings) -> None:
+        self.images, self.sampler = images, sampler
+        self.single = pairs == "none" and settings.basic_batch == "independent"
+        self.own_reference = pairs == "self" and settings.self_view == "augmented"
+
+    def indices(self, step: int, count: int) -> list[int]:
+        """Return the ``count`` image indices of a step."""
+        if self.single:
+            return self.images.indices(step, count)
+        chosen: list[int] = []
+        for slot, index in enumerate(self.images.indices(step, count // 2)):
+            rng = generator(self.images.seed, "partner", step, slot)
+            chosen += [index, index if self.own_reference else self.sampler.partner(index, rng)]
+        return chosen
+
+
+def partner_indices(pairs: str, settings: SimFormerSettings, count: int, device: str) -> Tensor:
+    """Return (B,) which crop each crop is compared with: its neighbour, or itself for Self-Pair on one view."""
+    own = torch.arange(count, device=device)
+    return own if pairs == "self" and settings.self_view == "same" else own ^ 1
+
+
+def train_simformer(context: StageContext) -> Mapping[str, Any]:
+    """Stage function: writes the trained segmenter; SimNet stays behind in the last checkpoint.
+
+    Raises:
+        BenchmarkError: the batch does not divide into pairs for each emulated process.
+    """
+    p = context.params
+    network = from_json(MaskFormerSettings, p["maskformer"])
+    schedule = from_json(TrainingSettings, p["training"])
+    settings = from_json(SimFormerSettings, p["simformer"])
+    pairs, seed, world = p["pairs"], p["seed"], settings.emulate_world_size
+    if schedule.batch % (2 * world):
+        raise BenchmarkError(
+            f"training.batch = {schedule.batch} does not divide into pairs on {world} emulated processes: take a "
+            f"multiple of {2 * world}."
+        )
+    view = context.training_view()
+    images = TrainingImages(view, from_json(InputSettings, p["input"]), seed, context.device)
+    labels = [view.labels(image_id) for image_id in view.ids]
+    drawn = PairedImages(
+        images, PairSampler(labels, frozenset(view.novel), settings.pair_sampler, seed), pairs, settings
+    )
+    model = new_network(context, network, len(view.classes), seed)
+    modules = nn.ModuleDict({"model": model})
+    transfer: SimilarityTransfer | None = None
+    if pairs != "none":
+        transfer = SimilarityTransfer(settings, network.feature_channels, len(view.classes), view.novel)
+        modules["transfer"] = transfer.to(context.device)
+    share = schedule.batch // world
+    partner = partner_indices(pairs, settings, share, context.device)
+
+    def losses(step: int) -> Iterator[Losses]:
+        batch = images.batch(step, drawn.indices(step, schedule.batch))
+        masks = sum(int(target.has_mask.sum()) for target in batch.targets) / world
+        for rank in range(world):
+            part = batch.part(rank * share, (rank + 1) * share)
+            output = model(part.images)
+            terms = segmentation_loss(
+                output,
+                part.targets,
+                part.pad,
+                network,
+                complementary_weight=settings.complementary_weight,
+                theta=settings.theta,
+                mask_normaliser=masks,
+            )
+            if transfer is not None:
+                points = torch_generator(seed, "points", step, rank, device=context.device)
+                similarity, distillation = transfer(output, part, partner, points)
+                terms["total"] = (
+                    terms["total"]
+                    + settings.similarity_weight * similarity
+                    + settings.distillation_weight * distillation
+                )
+                terms |= {"similarity": similarity, "distillation": distillation}
+            yield terms
+
+    extra = () if transfer is None else (transfer,)
+    groups = parameter_groups(model, extra, schedule.lr, schedule.weight_decay, schedule.backbone_lr_multiplier)
+    final = train(context, modules, groups, losses, schedule, seed=seed)
+    save_model(context.out / MODEL_FILE, model, network, len(view.classes))
+    return final

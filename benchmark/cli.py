@@ -1,0 +1,118 @@
+"""The command line: verbs that load when they are called, and one place where errors become exit codes."""
+
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+
+from benchmark import __version__
+from benchmark.errors import BenchmarkError, Exit, unknown
+
+
+class Verb(NamedTuple):
+    """A verb: the module that exports ``command``, and a line for ``--help``, so that it need not be loaded."""
+
+    module: str
+    summary: str
+
+
+VERBS = {
+    name: Verb(f"benchmark.commands.{name}", summary)
+    for name, summary in {
+        "run": "Make the cells of a table, then print and write it.",
+        "plan": "Show cells, stages and costs; make nothing.",
+        "status": "Show what is done, running, failed or missing.",
+        "table": "Print a table from the store.",
+        "plot": "Draw a table from the store.",
+        "explain": "Show why two stages differ.",
+        "methods": "List installed methods and their settings.",
+        "splits": "List and check the class splits of a dataset.",
+        "sync": "Send MLflow what it does not have yet.",
+        "doctor": "Check this installation, the data and the store.",
+        "profile": "Measure where a stage spends its time.",
+    }.items()
+}
+
+
+class LazyGroup(click.Group):
+    """A group that imports the module of a verb only when that verb is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in VERBS:
+            raise unknown("command", cmd_name, VERBS)
+        command: click.Command = import_module(VERBS[cmd_name].module).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, verb.summary) for name, verb in VERBS.items()])
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 fine, 1 incomplete, 2 usage, 3 bug, 4 outside tolerance, 5 nothing selected, 130 stopped.",
+)
+@click.version_option(__version__, prog_name="weakshot-benchmark")
+def group() -> None:
+    """Reproduce, check and extend the tables of weak-shot semantic segmentation."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit code; whatever goes wrong is said on stderr."""
+    try:
+        code = _invoke(list(sys.argv[1:] if arguments is None else arguments))
+        sys.stdout.flush()
+    except BrokenPipeError:  # `... | head`: nobody reads on, and that is fine
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.OK
+    return code
+
+
+def _invoke(arguments: list[str]) -> int:
+    try:
+        with group.make_context("python -m benchmark", arguments) as context:
+            result = group.invoke(context)
+        return result if isinstance(result, int) else Exit.OK
+    except click.exceptions.Exit as exit_:
+        return exit_.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except BenchmarkError as error:
+        click.echo(f"error: {error}", err=True)
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted", err=True)
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        reason = traceback.format_exception_only(error)[-1].strip()
+        click.echo(f"bug: {reason}; details in {write_crash_log(arguments)}", err=True)
+        return Exit.BUG
+
+
+def write_crash_log(arguments: Sequence[str]) -> Path:
+    """Write the exception being handled to a file beside the store, or where that fails to the temporary folder."""
+    store = Path(os.environ.get("BENCHMARK_STORE", Path(".benchmark", "store")))
+    now = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+    text = f"python -m benchmark {' '.join(arguments)}\nversion {__version__}, Python {sys.version}\n\n"
+    for folder in (store.parent, Path(tempfile.gettempdir())):
+        path = folder.absolute() / f"crash-{now}-{os.getpid()}.log"
+        try:
+            path.write_text(text + traceback.format_exc(), encoding="utf-8")
+        except OSError:
+            continue
+        return path
+    return Path(os.devnull)

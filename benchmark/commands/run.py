@@ -1,0 +1,150 @@
+"""``run``: make what the selected cells need, then print and write their tables."""
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from benchmark.commands.options import Selection, selection_options
+from benchmark.commands.plan import listing, nothing_selected
+from benchmark.errors import Exit
+from benchmark.execute.display import display, duration
+from benchmark.execute.machine import available_cores
+from benchmark.execute.messages import Event, Finished, Progress
+from benchmark.execute.scheduler import Observer
+from benchmark.execute.session import Session, make_stages
+from benchmark.plan import Plan, PlannedCell
+from benchmark.stage import Stage
+from benchmark.store import Store
+
+if TYPE_CHECKING:
+    from benchmark.tracking import Mirror
+
+
+@click.command()
+@selection_options()
+@click.option("--workers", type=click.IntRange(min=0), help="Worker processes; 0 works inline.  [default: all cores]")
+@click.option("--dry-run", is_flag=True, help="Show what would be made, and stop.")
+@click.option("--first", is_flag=True, help="Make one cell here and now, in this process.")
+@click.option("--no-mlflow", is_flag=True, help="Do not mirror the run to MLflow.")
+@click.option("--quiet", is_flag=True, help="Say nothing but errors.")
+def command(
+    *, selection: Selection, workers: int | None, dry_run: bool, first: bool, no_mlflow: bool, quiet: bool
+) -> int:
+    """Make the selected cells, then print their tables and write them with their plots.
+
+    What exists is not made again. Ctrl-C saves the state of what is running; the same command goes on from there.
+    """
+    plan = selection.plan()
+    reason = nothing_selected(plan, selection)
+    if reason:
+        click.echo(reason, err=True)
+        return Exit.NOTHING
+    workers = 0 if first else available_cores() if workers is None else workers
+    if dry_run:
+        click.echo(listing(plan, selection.store, max(1, workers)))
+        return Exit.OK
+    wanted = dataclasses.replace(plan, cells=(_first(plan, selection.store),)) if first else plan
+    session = _make(wanted, selection.store, workers, mirrored=not no_mlflow, quiet=quiet)
+    _report(wanted, selection.store, session, quiet=quiet)
+    if session.interrupted:
+        return Exit.INTERRUPTED
+    _publish(plan, selection, quiet=quiet)
+    complete = all(selection.store.find(cell.stage) for cell in wanted.cells if cell.stage)
+    return Exit.OK if complete else Exit.INCOMPLETE
+
+
+def _first(plan: Plan, store: Store) -> PlannedCell:
+    """Return the first cell that is not done, or else the first."""
+    possible = [cell for cell in plan.cells if cell.stage]
+    return next((cell for cell in possible if cell.stage and not store.find(cell.stage)), possible[0])
+
+
+def _make(plan: Plan, store: Store, workers: int, *, mirrored: bool, quiet: bool) -> Session:
+    stages = plan.pending(store)
+    if not stages:
+        return Session({}, interrupted=False)
+    store.check_writable()  # before the mirror and the display start
+    shown = display(stages, workers, quiet=quiet)
+    try:
+        with _mirror(store, switched_on=mirrored) as mirrors:
+            return make_stages(plan, stages, store, workers, [shown, *mirrors])
+    finally:
+        shown.close()
+
+
+@contextmanager
+def _mirror(store: Store, *, switched_on: bool) -> Iterator[list[Observer]]:
+    """Run the mirror beside the work; yield the observer that feeds it."""
+    if not switched_on:
+        yield []
+        return
+    from benchmark.tracking import Mirror
+
+    mirror = Mirror(store)
+    mirror.start()
+    try:
+        yield [_Notifier(mirror)]
+    finally:
+        mirror.close()
+
+
+class _Notifier:
+    """Tells the mirror which stages have something new."""
+
+    def __init__(self, mirror: "Mirror") -> None:
+        self._mirror = mirror
+
+    def event(self, event: Event) -> None:
+        if not isinstance(event, Progress):
+            self._mirror.notify(event.key)
+
+    def tick(self) -> None:
+        """Leave it to the mirror's own thread."""
+
+
+def _report(plan: Plan, store: Store, session: Session, *, quiet: bool) -> None:
+    """Say on stderr what failed, with its log, and how many cells are done."""
+    names = {stage.key: stage.name for stage in plan.stages}
+    ends = session.outcomes.values()
+    for end in ends:
+        if end.state == "failed":
+            log = f"\n  log: {end.log}" if end.log else ""
+            click.echo(f"failed: {names[end.key]} [{end.key[:8]}]: {end.message}{log}", err=True)
+    blocked = sum(end.state == "blocked" for end in ends)
+    if blocked:
+        click.echo(f"{_stages(blocked)} not tried, because what they need failed.", err=True)
+    if session.interrupted:
+        click.echo("interrupted; the state is kept, and the same command goes on from it.", err=True)
+    if not quiet:
+        click.echo(_summary(plan, store, session.outcomes, plan.stages), err=True)
+
+
+def _summary(plan: Plan, store: Store, outcomes: Mapping[str, Finished], stages: Sequence[Stage]) -> str:
+    possible = [cell.stage for cell in plan.cells if cell.stage]
+    done = sum(store.find(stage) is not None for stage in possible)
+    made = [end for end in outcomes.values() if end.state == "done" and end.seconds]
+    text = f"{done} of {len(possible)} cells done; {_stages(len(made))} of {len(stages)} made now"
+    if made:
+        text += f" in {duration(sum(end.seconds for end in made))} of stage time"
+    missing = len(plan.cells) - len(possible)
+    reasons = ", ".join(sorted({f"{cell.row}: {cell.reason}" for cell in plan.cells if not cell.stage}))
+    return f"{text}; {missing} cells cannot be made ({reasons})." if missing else f"{text}."
+
+
+def _stages(count: int) -> str:
+    return f"{count} stage{'' if count == 1 else 's'}"
+
+
+def _publish(plan: Plan, selection: Selection, *, quiet: bool) -> None:
+    """Print each table on stdout, and on stderr where its files are."""
+    from benchmark.report import publish
+
+    for table in plan.tables:
+        if plan.of(table.name):
+            published = publish(plan, table, selection.store, selection.results_folder())
+            click.echo(published.text)
+            if not quiet:
+                click.echo("\n".join(f"wrote {path}" for path in published.files), err=True)

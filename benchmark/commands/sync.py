@@ -1,0 +1,35 @@
+"""``sync``: send MLflow what it does not have of a store."""
+
+from collections import Counter
+from pathlib import Path
+
+import click
+
+from benchmark.commands.options import DEFAULT_STORE
+from benchmark.errors import Exit
+from benchmark.store import Store
+from benchmark.tracking import Mirror, Outcome, public
+
+
+@click.command()
+@click.option(
+    "--store",
+    type=click.Path(file_okay=False, path_type=Path),
+    envvar="BENCHMARK_STORE",
+    default=DEFAULT_STORE,
+    show_default=True,
+    help="Folder of the results; $BENCHMARK_STORE sets it too.",
+)
+@click.option("--uri", help="MLflow tracking URI.  [default: $MLFLOW_TRACKING_URI, else SQLite beside the store]")
+def command(store: Path, uri: str | None) -> int:
+    """Send MLflow every executed stage of the store that it does not have yet; doing it twice changes nothing.
+
+    Exit code 1 if some could not be sent.
+    """
+    mirror = Mirror(Store(store), uri, warn=lambda _: None)  # the reasons are listed below
+    report = mirror.sync()
+    counts = ", ".join(f"{report.runs.get(outcome, 0)} {outcome}" for outcome in Outcome)
+    click.echo(f"runs: {counts}; {public(mirror.uri)}")
+    for reason, stages in Counter(report.failed.values()).most_common():
+        click.echo(f"{stages} stage{'s' if stages > 1 else ''} not sent: {reason}", err=True)
+    return Exit.INCOMPLETE if report.failed else Exit.OK

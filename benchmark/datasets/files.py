@@ -1,0 +1,214 @@
+"""Datasets whose images and masks are files: one image and one mask an id."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from PIL import Image as Pillow
+
+from benchmark.datasets.base import IGNORE, DatasetInfo, Image, ImageReader, Mask, Part
+from benchmark.datasets.cache import ArrayCache
+from benchmark.errors import BenchmarkError
+from benchmark.stage import canonical_json
+
+IMAGE_BUDGET = 384 << 20  # bytes; three quarters of half a GiB, as an image has three channels and a mask one
+MASK_BUDGET = 128 << 20
+MAX_CLASSES = IGNORE  # ids 0..254 beside 255
+_INTEGER_MODES = {"L", "P", "I", "I;16"}
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the files of a dataset lie and what they mean.
+
+    Attributes:
+        name: as on the command line.
+        title: as in a caption.
+        classes: names in the order of their ids.
+        images, masks: folders; the image of id ``a`` is ``images/a<image_suffix>``.
+        image_suffix, mask_suffix: with the dot.
+        parts: part -> ids.
+        ignore: value of unlabelled pixels in the mask files.
+    """
+
+    name: str
+    title: str
+    classes: tuple[str, ...]
+    images: Path
+    masks: Path
+    image_suffix: str
+    mask_suffix: str
+    parts: Mapping[Part, tuple[str, ...]]
+    ignore: int = IGNORE
+
+    def image_path(self, image_id: str) -> Path:
+        return self.images / f"{image_id}{self.image_suffix}"
+
+    def mask_path(self, image_id: str) -> Path:
+        return self.masks / f"{image_id}{self.mask_suffix}"
+
+    def ids(self) -> tuple[str, ...]:
+        """Return the ids of all parts, each once, in the order of the lists."""
+        return tuple(dict.fromkeys(image_id for ids in self.parts.values() for image_id in ids))
+
+
+class FileDataset:
+    """The dataset of a layout. Raises BenchmarkError at once for wrong lists and missing files."""
+
+    ignore = IGNORE
+
+    def __init__(self, layout: Layout) -> None:
+        _check_lists(layout)
+        _check_files(layout)
+        self.layout = layout
+        self._images = ImageFiles(layout)
+        self._masks = ArrayCache(MASK_BUDGET)
+
+    @cached_property
+    def info(self) -> DatasetInfo:
+        """Reads every file once for the digest."""
+        lay = self.layout
+        return DatasetInfo(
+            lay.name, lay.title, lay.classes, _digest(lay), len(self.ids("train")), len(self.ids("test"))
+        )
+
+    def ids(self, part: Part) -> tuple[str, ...]:
+        return self.layout.parts.get(part, ())
+
+    def image(self, image_id: str) -> Image:
+        return self._images(image_id)
+
+    def image_reader(self) -> ImageReader:
+        return self._images
+
+    def mask(self, image_id: str) -> Mask:
+        return self._masks.get(image_id, self._read_mask)
+
+    def _read_mask(self, image_id: str) -> Mask:
+        lay, path = self.layout, self.layout.mask_path(image_id)
+        height, width = _decoded(lay.image_path(image_id), lambda picture: picture.size)[::-1]
+        values = _decoded(path, lambda picture: _integers(picture, path))
+        if values.shape != (height, width):
+            raise BenchmarkError(
+                f"{path}: the mask is {values.shape[1]} x {values.shape[0]} pixels, its image {width} x {height}. "
+                f"Masks have the size of their image; convert it again."
+            )
+        return _class_ids(values, lay, path)
+
+
+class ImageFiles:
+    """Reads images by id. Knows their folder, not that of the masks."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._folder, self._suffix = layout.images, layout.image_suffix
+        self._held = ArrayCache(IMAGE_BUDGET)
+
+    def __call__(self, image_id: str) -> Image:
+        return self._held.get(image_id, self._read)
+
+    def _read(self, image_id: str) -> Image:
+        path = self._folder / f"{image_id}{self._suffix}"
+        return _decoded(path, lambda picture: np.array(picture.convert("RGB")))
+
+
+def read_list(path: Path) -> tuple[str, ...]:
+    """Return the ids of a list file, one a line, empty lines skipped. Raises BenchmarkError where it cannot be read."""
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BenchmarkError(
+            f"cannot read the list {path}: {error}. It holds one image name without suffix a line."
+        ) from error
+    return tuple(line.strip() for line in lines if line.strip())
+
+
+def _decoded(path: Path, read: Callable[[Pillow.Image], T]) -> T:
+    try:
+        with Pillow.open(path) as picture:
+            return read(picture)
+    except FileNotFoundError:
+        raise BenchmarkError(f"{path}: no such file. Restore it, or take its name out of the lists.") from None
+    except (OSError, SyntaxError, ValueError, Pillow.DecompressionBombError) as error:
+        raise BenchmarkError(f"{path}: cannot be decoded ({error}). The file is damaged; fetch it again.") from error
+
+
+def _integers(picture: Pillow.Image, path: Path) -> np.ndarray:
+    if picture.mode not in _INTEGER_MODES:
+        raise BenchmarkError(
+            f"{path}: a mask has one channel of class ids, this one is of mode {picture.mode}. Convert colours to ids."
+        )
+    return np.array(picture)
+
+
+def _class_ids(values: np.ndarray, layout: Layout, path: Path) -> Mask:
+    """Return the mask as uint8 with 255 for unlabelled pixels."""
+    labelled = values != layout.ignore
+    wrong = np.unique(values[labelled & ((values < 0) | (values >= len(layout.classes)))])
+    if wrong.size:
+        raise BenchmarkError(
+            f"{path}: holds class ids {wrong[:5].tolist()}; {layout.name} has 0..{len(layout.classes) - 1} and "
+            f"{layout.ignore} for unlabelled. Convert the mask, or mend the list of classes."
+        )
+    return np.where(labelled, values, IGNORE).astype(np.uint8)
+
+
+def _check_lists(layout: Layout) -> None:
+    _check_classes(layout)
+    for part, ids in layout.parts.items():
+        twice = _repeated(ids)
+        if twice:
+            raise BenchmarkError(f"{layout.name}: the {part} list names images twice: {', '.join(twice[:5])}.")
+        if not ids and part != "val":
+            raise BenchmarkError(f"{layout.name}: the {part} list is empty.")
+    shared = sorted(set(layout.parts["train"]) & set(layout.parts["test"]))
+    if shared:
+        raise BenchmarkError(
+            f"{layout.name}: {len(shared)} images are in the train and the test list, among them "
+            f"{', '.join(shared[:5])}. A test image must not be trained on."
+        )
+
+
+def _check_classes(layout: Layout) -> None:
+    twice = _repeated(layout.classes)
+    if twice:
+        raise BenchmarkError(f"{layout.name}: class names occur twice: {', '.join(twice)}. Names must differ.")
+    if not 2 <= len(layout.classes) <= MAX_CLASSES:
+        raise BenchmarkError(f"{layout.name}: {len(layout.classes)} classes; expected 2 to {MAX_CLASSES}.")
+    if not len(layout.classes) <= layout.ignore:
+        raise BenchmarkError(
+            f"{layout.name}: ignore value {layout.ignore} is also the id of class "
+            f"{layout.classes[layout.ignore]!r}. Use 255, or another value that is no class id."
+        )
+
+
+def _check_files(layout: Layout) -> None:
+    paths = (path for i in layout.ids() for path in (layout.image_path(i), layout.mask_path(i)))
+    missing = [path for path in paths if not path.is_file()]
+    if missing:
+        raise BenchmarkError(
+            f"{layout.name}: {len(missing)} files of its lists are missing, the first is {missing[0]}. "
+            f"Restore them, give another root, or take the names out of the lists."
+        )
+
+
+def _repeated(names: tuple[str, ...]) -> list[str]:
+    return sorted(name for name, times in Counter(names).items() if times > 1)
+
+
+def _digest(layout: Layout) -> str:
+    """Return the SHA-256 of classes, lists and the content of every file; the place of the files does not matter."""
+    return hashlib.sha256("\n".join(_described(layout)).encode()).hexdigest()
+
+
+def _described(layout: Layout) -> Iterator[str]:
+    yield canonical_json([layout.name, layout.classes, layout.ignore, {k: list(v) for k, v in layout.parts.items()}])
+    for image_id in layout.ids():
+        for path in (layout.image_path(image_id), layout.mask_path(image_id)):
+            yield hashlib.sha256(path.read_bytes()).hexdigest()

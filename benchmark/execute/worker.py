@@ -1,0 +1,99 @@
+"""A worker process: jobs come in on stdin, events go out on stdout, one line of JSON each.
+
+It stops when it is told to (SIGTERM), and when its stdin closes: the process that gave it work is gone.
+"""
+
+import faulthandler
+import os
+import queue
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+from benchmark.execute.attempt import make
+from benchmark.execute.machine import one_thread
+from benchmark.execute.messages import Event, Job, encode
+
+GRACE = 20.0  # seconds that a stage has to save its state once nobody waits for it
+
+
+class Worker:
+    """Makes one job after the other.
+
+    Args:
+        jobs: lines with jobs.
+        events: where events are written.
+    """
+
+    def __init__(self, jobs: TextIO, events: TextIO) -> None:
+        self._jobs, self._events = jobs, events
+        self._inbox: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._stop = threading.Event()
+
+    def run(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._stop.set())
+        threading.Thread(target=self._read, daemon=True).start()
+        for job in iter(self._inbox.get, None):
+            self._send(make(job, self._send, self._stop.is_set, printed_to))
+
+    def _read(self) -> None:
+        for line in self._jobs:
+            self._inbox.put(Job.decode(line))
+        self._stop.set()
+        self._inbox.put(None)
+        ending = threading.Timer(GRACE, end_now)
+        ending.daemon = True
+        ending.start()
+
+    def _send(self, event: Event) -> None:
+        try:
+            self._events.write(encode(event) + "\n")
+            self._events.flush()
+        except OSError:  # nobody listens any more
+            self._stop.set()
+
+
+def end_now() -> None:
+    """End this process with all that it has started."""
+    if os.getpgrp() == os.getpid():
+        os.killpg(os.getpgrp(), signal.SIGKILL)
+    os._exit(1)
+
+
+@contextmanager
+def printed_to(log: Path) -> Iterator[None]:
+    """Send stdout and stderr, of compiled code and child processes too, to a file."""
+    before = os.dup(1), os.dup(2)
+    try:
+        with log.open("wb") as stream:
+            os.dup2(stream.fileno(), 1)
+            os.dup2(stream.fileno(), 2)
+        yield
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        for number, descriptor in zip((1, 2), before, strict=True):
+            os.dup2(descriptor, number)
+            os.close(descriptor)
+
+
+def main() -> None:
+    """Take over stdin and stdout for messages; what stages read and print must not get between them."""
+    jobs, events = os.fdopen(os.dup(0), encoding="utf-8"), os.fdopen(os.dup(1), "w", encoding="utf-8")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    os.dup2(2, 1)
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    faulthandler.enable()
+    one_thread()
+    Worker(jobs, events).run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""Writing so that readers never see half a file, and a full or read-only disk is named as such."""
+
+import errno
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from benchmark.errors import BenchmarkError
+
+FULL = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EROFS: "the file system is read-only",
+}
+REFUSED = FULL | {
+    errno.EACCES: "permission is denied",
+    errno.EPERM: "permission is denied",
+    errno.ENOTDIR: "a file stands where a folder is needed",
+}
+
+
+def write_text(path: Path, text: str, *, durable: bool = True) -> None:
+    """Write a file as a whole: under a temporary name in the same folder, flushed to disk if ``durable``, renamed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            if durable:
+                os.fsync(stream.fileno())
+        Path(temporary).chmod(0o666 & ~_umask())
+        os.replace(temporary, path)  # noqa: PTH105 - the one rename that overwrites on every platform
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write JSON as a whole; numbers of numpy and torch become plain ones."""
+    write_text(path, json.dumps(value, indent=1, default=_plain) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Return the content of a JSON file, ``None`` where there is none or it cannot be parsed."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return None
+
+
+def sync_tree(folder: Path) -> None:
+    """Flush a folder and all it holds to disk."""
+    for path in (*folder.rglob("*"), folder):
+        if not path.is_symlink() and (path.is_dir() or path.is_file()):
+            sync(path)
+
+
+def sync(path: Path) -> None:
+    """Flush one file or folder to disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def naming(folder: Path, way_out: str, reasons: Mapping[int, str] = REFUSED) -> Iterator[None]:
+    """Turn the errors of a full, read-only or forbidden disk into a BenchmarkError that names path and way out."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None or error.errno not in reasons:
+            raise
+        place = error.filename or folder
+        raise BenchmarkError(f"cannot write {place}: {reasons[error.errno]}. {way_out}") from error
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} is no JSON value: {value!r}")
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

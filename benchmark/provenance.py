@@ -1,0 +1,76 @@
+"""Where and with what a result was computed."""
+
+import os
+import platform
+import subprocess
+import sys
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+PACKAGES = ("weak-shot-segmentation-benchmark", "torch", "torchvision", "numpy", "scipy", "pillow", "mlflow")
+_SOURCE = Path(__file__).resolve()
+
+
+class Revision(NamedTuple):
+    """State of the checkout that the code ran from; both ``None`` for an installed wheel."""
+
+    commit: str | None
+    dirty: bool | None
+
+
+def provenance(device: str, dataset_digest: str | None) -> dict[str, Any]:
+    """Return what ``result.json`` keeps beside the numbers: code, versions, machine, data."""
+    revision = source_revision()
+    return {
+        "git_commit": revision.commit,
+        "git_dirty": revision.dirty,
+        "python": platform.python_version(),
+        "packages": package_versions(),
+        "platform": platform.platform(),
+        "device": device,
+        "threads": threads(),
+        "dataset_digest": dataset_digest,
+    }
+
+
+@cache
+def source_revision() -> Revision:
+    """Return commit and cleanliness of the repository that tracks this file.
+
+    Asked once a process, when its code is loaded already: what is on disk later is not what ran.
+    """
+    if _git("ls-files", "--error-unmatch", _SOURCE.name) is None:
+        return Revision(None, None)  # a repository around a virtual environment says nothing about this code
+    commit, changes = _git("rev-parse", "HEAD"), _git("status", "--porcelain", "--untracked-files=no")
+    return Revision(commit, None if changes is None else bool(changes))
+
+
+@cache
+def package_versions() -> dict[str, str | None]:
+    """Return the versions of the packages that can change a number."""
+    return {name: _version(name) for name in PACKAGES}
+
+
+def threads() -> int:
+    """Return how many threads torch uses, or the number asked of OpenMP where torch is not loaded."""
+    torch = sys.modules.get("torch")
+    return int(torch.get_num_threads()) if torch else int(os.environ.get("OMP_NUM_THREADS", "0"))
+
+
+def _git(*arguments: str) -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", *arguments], cwd=_SOURCE.parent, capture_output=True, text=True, timeout=20, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None

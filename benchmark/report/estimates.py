@@ -1,0 +1,217 @@
+"""What a run says about each cell of a table: mean and spread over the finished seeds, or why there is no number."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean, stdev
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from benchmark.config import FOLDER
+from benchmark.metrics import Counts, mean_iou, overall_miou
+from benchmark.splits import Split
+from benchmark.stage import Stage, closure
+from benchmark.tables import Table
+
+if TYPE_CHECKING:
+    from benchmark.datasets import DatasetInfo
+    from benchmark.plan import Plan, PlannedCell
+    from benchmark.store import Store
+
+COUNTS_FILE = "counts.npz"  # every evaluation stage writes it
+
+Status = Literal["done", "partial", "not run", "failed", "not available yet"]
+
+
+class Scores(NamedTuple):
+    """Mean IoU of one evaluation in percent, unrounded: over novel, base and all classes."""
+
+    novel: float
+    base: float
+    overall: float
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """One cell of a table.
+
+    Attributes:
+        row, column: labels as the paper prints them.
+        status: ``done`` (every seed asked for is finished), ``partial`` (some are), else why there is no number.
+        scores: finished seed -> scores.
+        keys: planned seed -> key of its evaluation stage.
+        paper: printed value.
+        comparable: whether dataset and profile are those of the printed value.
+    """
+
+    row: str
+    column: str
+    status: Status
+    scores: Mapping[int, Scores]
+    keys: Mapping[int, str]
+    paper: float | None
+    comparable: bool
+
+    @property
+    def n_seeds(self) -> int:
+        return len(self.scores)
+
+    @property
+    def mean(self) -> float | None:
+        """Novel mIoU, mean over the finished seeds."""
+        return self._mean("novel")
+
+    @property
+    def base(self) -> float | None:
+        """Base mIoU, mean over the finished seeds."""
+        return self._mean("base")
+
+    @property
+    def overall(self) -> float | None:
+        """Overall mIoU, mean over the finished seeds."""
+        return self._mean("overall")
+
+    @property
+    def sd(self) -> float | None:
+        """Sample standard deviation of the novel mIoU; ``None`` with fewer than two seeds."""
+        return stdev(scores.novel for scores in self.scores.values()) if self.n_seeds > 1 else None
+
+    @property
+    def delta(self) -> float | None:
+        """Mean minus printed value; ``None`` where the two are not comparable."""
+        if self.mean is None or self.paper is None or not self.comparable:
+            return None
+        return self.mean - self.paper
+
+    def _mean(self, name: str) -> float | None:
+        return fmean(getattr(scores, name) for scores in self.scores.values()) if self.scores else None
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """One table as a run fills it. Iterating yields the cells row by row.
+
+    Attributes:
+        table: labels, printed values, orderings, plot.
+        dataset: of this run.
+        profile: name of this run's profile.
+        preset: ``paper`` or ``official``.
+        overrides: dotted setting -> value, changed by hand.
+        seeds: asked for.
+        splits: column label -> class split, for those that this run's dataset has.
+        estimates: (row label, column label) -> cell; only what was selected.
+        differences: in what this run differs from what the printed values refer to, in words.
+    """
+
+    table: Table
+    dataset: "DatasetInfo"
+    profile: str
+    preset: str
+    overrides: Mapping[str, Any]
+    seeds: tuple[int, ...]
+    splits: Mapping[str, Split]
+    estimates: Mapping[tuple[str, str], Estimate]
+    differences: tuple[str, ...] = ()
+
+    def __iter__(self) -> Iterator[Estimate]:
+        return iter([self[row, column] for row in self.rows for column in self.columns])
+
+    def __getitem__(self, cell: tuple[str, str]) -> Estimate:
+        return self.estimates[cell]
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """Labels of the selected rows, in the order of the table."""
+        selected = {row for row, _ in self.estimates}
+        return tuple(row.label for row in self.table.rows if row.label in selected)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Labels of the selected columns, in the order of the table."""
+        selected = {column for _, column in self.estimates}
+        return tuple(column.label for column in self.table.columns if column.label in selected)
+
+    @property
+    def printed(self) -> bool:
+        """Whether there is a printed value for any selected cell."""
+        return any(cell.paper is not None for cell in self)
+
+    @property
+    def comparable(self) -> bool:
+        """Whether values of this run may be set against printed ones."""
+        return self.printed and not self.differences
+
+    @property
+    def holes(self) -> tuple[Estimate, ...]:
+        """The cells that lack seeds although they could be run."""
+        return tuple(cell for cell in self if cell.status not in {"done", "not available yet"})
+
+
+def estimate(plan: "Plan", table: Table, store: "Store") -> Sheet:
+    """Return what the store holds for each cell of one table of a plan.
+
+    Raises BenchmarkError for damaged counts, and where no class of a split occurs in the images evaluated.
+    """
+    differences = tuple(_differences(plan, table))
+    cells: dict[tuple[str, str], list[PlannedCell]] = {}
+    for cell in plan.of(table.name):
+        cells.setdefault((cell.row, cell.column), []).append(cell)
+    reader = _Reader(plan, store)
+    return Sheet(
+        table=table,
+        dataset=plan.dataset,
+        profile=plan.profile.name,
+        preset=plan.preset,
+        overrides=plan.overrides,
+        seeds=plan.seeds,
+        splits={cell.column: plan.splits[cell.split] for cell in plan.of(table.name) if cell.split in plan.splits},
+        estimates={place: reader.estimate(seeds, comparable=not differences) for place, seeds in cells.items()},
+        differences=differences,
+    )
+
+
+class _Reader:
+    """Reads scores of cells; counts that several splits share are read once."""
+
+    def __init__(self, plan: "Plan", store: "Store") -> None:
+        self._splits = plan.splits
+        self._store = store
+        self._counts: dict[str, Counts] = {}
+
+    def estimate(self, cells: "Sequence[PlannedCell]", *, comparable: bool) -> Estimate:
+        """Return the estimate of one cell from its plans, one a seed."""
+        planned = [(cell, cell.stage) for cell in cells if cell.stage]
+        scores = {cell.seed: self._scores(stage.key, cell.split) for cell, stage in planned if self._store.find(stage)}
+        return Estimate(
+            row=cells[0].row,
+            column=cells[0].column,
+            status=self._status(len(cells), [stage for _, stage in planned], len(scores)),
+            scores=scores,
+            keys={cell.seed: stage.key for cell, stage in planned},
+            paper=cells[0].printed,
+            comparable=comparable,
+        )
+
+    def _status(self, asked: int, stages: Sequence[Stage], finished: int) -> Status:
+        if finished:
+            return "done" if finished == asked else "partial"
+        if not stages:
+            return "not available yet"
+        failed = any(self._store.state(stage.key) == "failed" for stage in closure(stages))
+        return "failed" if failed else "not run"
+
+    def _scores(self, key: str, split: str) -> Scores:
+        counts, classes = self._read(key), self._splits[split]
+        return Scores(mean_iou(counts, classes.novel), mean_iou(counts, classes.base), overall_miou(counts))
+
+    def _read(self, key: str) -> Counts:
+        if key not in self._counts:
+            self._counts[key] = Counts.load(self._store.folder(key) / COUNTS_FILE)
+        return self._counts[key]
+
+
+def _differences(plan: "Plan", table: Table) -> Iterator[str]:
+    if plan.dataset.name != table.dataset:
+        yield f"dataset {plan.dataset.name} instead of {table.dataset or 'none named'}"
+    if plan.profile.path.resolve() != (FOLDER / "paper.yaml").resolve():
+        yield f"profile {plan.profile.name} instead of paper"
+    if plan.overrides:
+        yield f"changed {', '.join(plan.overrides)}"

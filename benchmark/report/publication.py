@@ -1,0 +1,141 @@
+"""A table with everything that belongs to it, written into one folder: numbers, typeset forms, plot, provenance."""
+
+import hashlib
+import json
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmark.files import naming, sync, sync_tree, write_json, write_text
+from benchmark.metrics import EVALUATOR_VERSION
+from benchmark.report.estimates import Estimate, Sheet, estimate
+from benchmark.report.orderings import verdicts
+from benchmark.report.plots import plot
+from benchmark.report.tables import as_csv, as_latex, as_markdown, as_text
+from benchmark.splits import Split
+from benchmark.stage import canonical_json
+
+if TYPE_CHECKING:
+    from benchmark.plan import Plan
+    from benchmark.store import Store
+    from benchmark.tables import Table
+
+WAY_OUT = (
+    "The results in the store are untouched. Free space or change permissions, or choose another folder with --out."
+)
+
+
+@dataclass(frozen=True)
+class PublishedTable:
+    """What was written: ``text`` for the terminal, and the paths of the files; both empty without a selected cell."""
+
+    text: str
+    files: tuple[Path, ...]
+
+
+def publish(plan: "Plan", table: "Table", store: "Store", out: Path) -> PublishedTable:
+    """Write ``table<N>`` as .csv, .tex, .md, .png, .pdf and .json (provenance) into ``out``.
+
+    All files are finished before the first of them appears, each at once. Raises BenchmarkError naming the path where
+    the folder cannot be written.
+    """
+    sheet = estimate(plan, table, store)
+    if not sheet.estimates:
+        return PublishedTable("", ())
+    with _drafts(out) as (draft, files):
+        stem = draft / file_stem(table.name)
+        for suffix, content in ((".csv", as_csv), (".tex", as_latex), (".md", as_markdown)):
+            write_text(stem.with_name(stem.name + suffix), content(sheet))
+        plot(sheet, stem)
+        write_json(stem.with_name(f"{stem.name}.json"), provenance(sheet, store))
+    return PublishedTable(as_text(sheet), tuple(files))
+
+
+def publish_plot(sheet: Sheet, out: Path) -> tuple[Path, ...]:
+    """Write the plot alone, ``table<N>.png`` and ``table<N>.pdf``, under the conditions of ``publish``."""
+    with _drafts(out) as (draft, files):
+        plot(sheet, draft / file_stem(sheet.table.name))
+    return tuple(files)
+
+
+def file_stem(name: str) -> str:
+    """Return ``table2`` for table ``2``; characters that do not belong in a file name become dashes."""
+    return f"table{re.sub(r'[^A-Za-z0-9_.-]+', '-', name)}"
+
+
+def provenance(sheet: Sheet, store: "Store") -> dict[str, Any]:
+    """Return where every number of a table comes from, as JSON values; the numbers themselves unrounded."""
+    made = [store.result(key)["provenance"] for key in sorted(_finished_keys(sheet, store))]
+    return {
+        "table": sheet.table.name,
+        "title": sheet.table.title,
+        "source_of_printed_values": sheet.table.source,
+        "dataset": sheet.dataset.name,
+        "dataset_digest": sheet.dataset.digest,
+        "profile": sheet.profile,
+        "preset": sheet.preset,
+        "overrides": dict(sheet.overrides),
+        "seeds": list(sheet.seeds),
+        "splits": {split.name: split_digest(split) for split in sheet.splits.values()},
+        "evaluator_version": EVALUATOR_VERSION,
+        "comparable_with_printed_values": sheet.comparable,
+        "git_commits": _distinct(made, "git_commit"),
+        "git_dirty": any(one.get("git_dirty") for one in made),
+        "python": _distinct(made, "python"),
+        "packages": _distinct(made, "packages"),
+        "devices": _distinct(made, "device"),
+        "cells": [_cell(cell) for cell in sheet],
+        "orderings": [str(verdict) for verdict in verdicts(sheet)],
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def split_digest(split: Split) -> str:
+    """Return what identifies a class split: SHA-256 of dataset, name and novel ids."""
+    content = canonical_json([split.dataset, split.name, list(split.novel), list(split.base)])
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+@contextmanager
+def _drafts(out: Path) -> Iterator[tuple[Path, list[Path]]]:
+    """Yield a folder for drafts and a list that holds the final paths afterwards; provenance moves into place last."""
+    files: list[Path] = []
+    with naming(out, WAY_OUT):
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".drafts.", dir=out) as folder:
+            draft = Path(folder)
+            yield draft, files
+            sync_tree(draft)
+            for path in sorted(draft.iterdir(), key=lambda path: (path.suffix == ".json", path.name)):
+                files.append(path.replace(out / path.name))
+        sync(out)
+
+
+def _finished_keys(sheet: Sheet, store: "Store") -> set[str]:
+    return {key for cell in sheet for key in cell.keys.values() if store.find(key)}
+
+
+def _cell(cell: Estimate) -> dict[str, Any]:
+    return {
+        "row": cell.row,
+        "column": cell.column,
+        "status": cell.status,
+        "novel_miou": cell.mean,
+        "sd": cell.sd,
+        "base_miou": cell.base,
+        "miou": cell.overall,
+        "paper": cell.paper,
+        "delta": cell.delta,
+        "seeds": {str(seed): scores._asdict() for seed, scores in cell.scores.items()},
+        "stages": {str(seed): key for seed, key in cell.keys.items()},
+    }
+
+
+def _distinct(records: list[dict[str, Any]], name: str) -> list[Any]:
+    """Return the different values of one field, in the order of their canonical JSON."""
+    return [json.loads(text) for text in sorted({canonical_json(record.get(name)) for record in records})]

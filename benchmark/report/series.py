@@ -1,0 +1,123 @@
+"""What a plot shows, before anything is drawn: two panels of series, this run's and the paper's."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from benchmark.errors import BenchmarkError
+from benchmark.report.estimates import Estimate, Sheet
+from benchmark.report.wording import paper_title, run_words, seeds_words
+from benchmark.splits import Split, datasets, splits
+from benchmark.tables import Column, Row
+
+
+class Point(NamedTuple):
+    """One cell: position, mean, spread and the single seeds; NaN where there is no number."""
+
+    x: float
+    mean: float
+    sd: float
+    seeds: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Series:
+    """One line, or the bars of one colour. ``note`` says why this run has no number at all for it."""
+
+    label: str
+    points: tuple[Point, ...]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One pair of axes. ``ticks`` maps positions to labels."""
+
+    title: str
+    x_label: str
+    ticks: Mapping[float, str]
+    series: tuple[Series, ...]
+
+    @property
+    def empty(self) -> bool:
+        return all(math.isnan(point.mean) for series in self.series for point in series.points)
+
+    @property
+    def has_spread(self) -> bool:
+        return any(not math.isnan(point.sd) for series in self.series for point in series.points)
+
+
+def panels(sheet: Sheet) -> tuple[Panel, ...]:
+    """Return the panel of this run and, where the table has printed values, the paper's beside it."""
+    ours = _panel(sheet, f"this run: {run_words(sheet)}, {seeds_words(sheet)}", printed=False)
+    if not sheet.printed:
+        return (ours,)
+    return ours, _panel(sheet, f"paper: {paper_title(sheet)}", printed=True)
+
+
+def _panel(sheet: Sheet, title: str, *, printed: bool) -> Panel:
+    by_column = sheet.table.plot.kind == "lines"  # a line a column, rows along the axis; otherwise the other way round
+    rows = [row for row in sheet.table.rows if row.label in sheet.rows]
+    columns = [column for column in sheet.table.columns if column.label in sheet.columns]
+    along: Sequence[Row | Column] = rows if by_column else columns
+    places = _places(sheet, along, printed=printed)
+    series: list[Series] = []
+    for one in columns if by_column else rows:
+        cells = [sheet[label, one.label] if by_column else sheet[one.label, label] for label in places]
+        points = tuple(_point(x, cell, printed=printed) for x, cell in zip(places.values(), cells, strict=True))
+        series.append(Series(one.label, points, "" if printed else _note(cells)))
+    words = sheet.table.plot.x == "column"
+    ticks = {place: label if words else f"{place:.3g}" for label, place in places.items()}
+    return Panel(title, _x_label(sheet), ticks, tuple(series))
+
+
+def _point(x: float, cell: Estimate, *, printed: bool) -> Point:
+    mean, sd = (cell.paper, None) if printed else (cell.mean, cell.sd)
+    seeds = () if printed else tuple(scores.novel for scores in cell.scores.values())
+    return Point(x, math.nan if mean is None else mean, math.nan if sd is None else sd, seeds)
+
+
+def _note(cells: Sequence[Estimate]) -> str:
+    """Return the status in words where no cell of a series has a number."""
+    if any(cell.mean is not None for cell in cells):
+        return ""
+    return ", ".join(dict.fromkeys(cell.status for cell in cells))
+
+
+def _places(sheet: Sheet, along: Sequence[Row | Column], *, printed: bool) -> dict[str, float]:
+    """Return label -> place on the x axis; a split that the dataset does not have has none."""
+    if sheet.table.plot.x == "column":
+        return {one.label: float(i) for i, one in enumerate(along)}
+    places = {one.label: _place(sheet, one, printed=printed) for one in along}
+    return {label: place for label, place in places.items() if place is not None}
+
+
+def _place(sheet: Sheet, one: Row | Column, *, printed: bool) -> float | None:
+    if sheet.table.plot.x != "novel_ratio" or isinstance(one, Row):
+        return _swept(sheet, one.label, one.set)
+    if printed and sheet.table.plot.nominal:
+        return sheet.table.plot.nominal[sheet.table.columns.index(one)]
+    split = _printed_split(sheet, one) if printed else sheet.splits.get(one.label)
+    return None if split is None else 100 * split.novel_ratio
+
+
+def _printed_split(sheet: Sheet, column: Column) -> Split | None:
+    name = sheet.table.dataset
+    return splits(name).get(column.split) if name in datasets() else None
+
+
+def _swept(sheet: Sheet, label: str, settings: Mapping[str, Any]) -> float:
+    """Return the value of the setting that the plot's x axis names."""
+    values = [value for key, value in settings.items() if key.rpartition(".")[2] == sheet.table.plot.x]
+    if len(values) != 1 or not isinstance(values[0], int | float):
+        raise BenchmarkError(
+            f"table {sheet.table.name}: the plot's x is {sheet.table.plot.x!r}, but {label!r} sets no number of that "
+            f"name; give each row or column along the axis a `set` with it, or let x be `column`."
+        )
+    return float(values[0])
+
+
+def _x_label(sheet: Sheet) -> str:
+    x = sheet.table.plot.x
+    return {"column": "", "novel_ratio": "novel classes (% of all)", "points": "number of points J"}.get(x, x)

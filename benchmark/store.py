@@ -1,0 +1,168 @@
+"""The store: finished stages by key, immutable; and beside them the work on those not finished.
+
+``STORE/stages/<key[:2]>/<key>/`` holds what a stage's function wrote, ``stage.json`` (what it was), ``result.json``
+(what came out and how), ``curves.jsonl`` and ``log.txt``. ``STORE/work/<key>/`` holds the lock, attempts, checkpoints
+(``scratch/``), progress and curves of a stage that is being made, was interrupted or failed.
+"""
+
+import re
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from benchmark.errors import BenchmarkError
+from benchmark.files import naming, read_json, sync, sync_tree
+from benchmark.stage import Stage
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
+
+State = Literal["done", "running", "failed", "interrupted", "missing"]
+KEY = re.compile(r"[0-9a-f]{64}")
+SHORTEST_PREFIX = 4
+WAY_OUT = "Nothing finished is lost. Free space or change permissions, or choose another folder with --store."
+
+
+@dataclass(frozen=True)
+class Store:
+    """A folder of results. Making the object touches nothing; a store that is not there is empty."""
+
+    root: Path
+
+    def folder(self, key: str) -> Path:
+        """Return where the result of a stage is, or will be."""
+        return self.root / "stages" / key[:2] / key
+
+    def work(self, key: str) -> Path:
+        """Return the folder of attempts, checkpoints and progress of a stage that is not complete."""
+        return self.root / "work" / key
+
+    def find(self, stage: Stage | str) -> Path | None:
+        """Return the folder of a complete result, or ``None``."""
+        folder = self.folder(stage if isinstance(stage, str) else stage.key)
+        return folder if (folder / "result.json").is_file() else None
+
+    def result(self, key: str) -> dict[str, Any]:
+        """Return ``result.json``: summary, times, provenance, attempts. Raises BenchmarkError where there is none."""
+        return self._json(self.folder(key) / "result.json")
+
+    def spec(self, key: str) -> dict[str, Any]:
+        """Return ``stage.json`` of a stage that is complete or has been attempted."""
+        finished = self.folder(key) / "stage.json"
+        return self._json(finished if finished.is_file() else self.work(key) / "stage.json")
+
+    def keys(self) -> Iterator[str]:
+        """Yield the keys of all complete results, sorted."""
+        for folder in sorted((self.root / "stages").glob("??/*")):
+            if KEY.fullmatch(folder.name) and self.find(folder.name):
+                yield folder.name
+
+    def unfinished(self) -> Iterator[str]:
+        """Yield the keys of stages that were attempted and are not complete, sorted."""
+        for folder in sorted((self.root / "work").glob("*")):
+            if KEY.fullmatch(folder.name) and self.attempts(folder.name) and not self.find(folder.name):
+                yield folder.name
+
+    def resolve(self, prefix: str) -> str:
+        """Return the one key that starts with ``prefix``. Raises BenchmarkError for none, several, or too short."""
+        return resolve_prefix(prefix, [*self.keys(), *self.unfinished()], f"store {self.root}")
+
+    def attempts(self, key: str) -> list[dict[str, Any]]:
+        """Return the records of a stage's attempts, oldest first: number, state, times, host, pid, error."""
+        if self.find(key):
+            return list(self.result(key).get("attempts", []))
+        folders = sorted(self.work(key).glob("attempts/[0-9]*"), key=lambda folder: int(folder.name))
+        records = (read_json(folder / "attempt.json") for folder in folders)
+        return [record for record in records if isinstance(record, dict)]
+
+    def attempt_folder(self, key: str, number: int) -> Path:
+        """Return the folder with the record, log and error of one attempt at an unfinished stage."""
+        return self.work(key) / "attempts" / str(number)
+
+    def state(self, key: str) -> State:
+        """Return how a stage stands; an attempt whose process died unheard counts as interrupted."""
+        if self.find(key):
+            return "done"
+        attempts = self.attempts(key)
+        if not attempts:
+            return "missing"
+        if self.locked(key):
+            return "running"
+        return "failed" if attempts[-1]["state"] == "failed" else "interrupted"
+
+    def lock(self, key: str) -> "BaseFileLock":
+        """Return the lock that whoever makes the stage holds; the system frees it when that process dies."""
+        from filelock import FileLock
+
+        return FileLock(self.work(key) / "lock")
+
+    def locked(self, key: str) -> bool:
+        """Return whether some process is making the stage now."""
+        from filelock import Timeout
+
+        if not (self.work(key) / "lock").exists():
+            return False
+        try:
+            with self.lock(key).acquire(blocking=False):
+                return False
+        except Timeout:
+            return True
+        except OSError:  # not ours to write: nobody can say
+            return False
+
+    def writing(self) -> AbstractContextManager[None]:
+        """Turn errors of the disk into BenchmarkError while something is written to the store."""
+        return naming(self.root, WAY_OUT)
+
+    def check_writable(self) -> None:
+        """Raise BenchmarkError where the store cannot be written."""
+        probe = self.root / "work" / f".probe-{uuid.uuid4().hex}"
+        with self.writing():
+            probe.mkdir(parents=True)
+            probe.rmdir()
+
+    def draft(self, key: str) -> Path:
+        """Return a new empty folder beside the place of the result. Call with the lock held: older drafts go away."""
+        final = self.folder(key)
+        final.parent.mkdir(parents=True, exist_ok=True)
+        for leftover in final.parent.glob(f".{key}.*"):
+            shutil.rmtree(leftover, ignore_errors=True)
+        folder = final.parent / f".{key}.{uuid.uuid4().hex}"
+        folder.mkdir()
+        return folder
+
+    def publish(self, key: str, draft: Path) -> Path:
+        """Make a draft the result, all at once, and drop the work on it. Call with the lock held."""
+        final = self.folder(key)
+        sync_tree(draft)
+        if final.exists():  # without result.json, or the stage would not have been made: damaged from outside
+            final.rename(final.parent / f".{key}.{uuid.uuid4().hex}.damaged")
+        draft.rename(final)
+        sync(final.parent)
+        for leftover in (self.work(key), *final.parent.glob(f".{key}.*")):
+            shutil.rmtree(leftover, ignore_errors=True)
+        return final
+
+    def _json(self, path: Path) -> dict[str, Any]:
+        content = read_json(path)
+        if not isinstance(content, dict):
+            state = "is damaged; delete its folder and run again" if path.exists() else "does not exist"
+            raise BenchmarkError(f"{path} {state}.")
+        return content
+
+
+def resolve_prefix(prefix: str, keys: Iterator[str] | list[str], where: str) -> str:
+    """Return the one key that starts with ``prefix``, at least four hexadecimal digits."""
+    if not re.fullmatch(rf"[0-9a-f]{{{SHORTEST_PREFIX},64}}", prefix):
+        raise BenchmarkError(f"{prefix!r} is no key: write at least {SHORTEST_PREFIX} of its hexadecimal digits.")
+    found = sorted({key for key in keys if key.startswith(prefix)})
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise BenchmarkError(f"no stage in {where} has a key that starts with {prefix}.")
+    shown = ", ".join(key[:12] for key in found[:5])
+    raise BenchmarkError(f"{len(found)} keys in {where} start with {prefix}: {shown}; write more digits.")

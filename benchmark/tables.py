@@ -1,0 +1,137 @@
+"""Table files: rows, columns and the values that the paper prints."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from benchmark.config import load_yaml, validated
+from benchmark.errors import BenchmarkError, unknown
+from benchmark.paths import data_folder
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class Row(_Model):
+    """A method with a variant; ``set`` changes dotted settings. An optional row's method need not be installed."""
+
+    label: str
+    method: str
+    variant: str = ""
+    optional: bool = False
+    set: Mapping[str, Any] = Field(default_factory=dict)
+
+
+class Column(_Model):
+    """A split, or a swept setting on a split."""
+
+    label: str
+    split: str
+    set: Mapping[str, Any] = Field(default_factory=dict)
+
+
+class Plot(_Model):
+    """How the table is drawn.
+
+    Attributes:
+        kind: ``lines`` has a line a column, ``grouped_bars`` and ``curve`` a series a row.
+        x: ``column``, ``novel_ratio``, or the last part of a dotted setting that rows or columns set.
+        nominal: positions that the paper prints for its columns, in the unit of x.
+    """
+
+    kind: Literal["lines", "grouped_bars", "curve"]
+    x: str = "column"
+    nominal: tuple[float, ...] = ()
+
+
+class TableCell(NamedTuple):
+    """Where a row meets a column, and the value printed there."""
+
+    row: Row
+    column: Column
+    printed: float | None
+
+    @property
+    def overrides(self) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+        """Settings of the row, then of the column, which wins."""
+        return self.row.set, self.column.set
+
+
+class Table(_Model):
+    """A table of the paper or of the user.
+
+    Attributes:
+        name: as on the command line.
+        title: as in a caption.
+        metric: what a cell shows.
+        source: where the printed values come from.
+        dataset: what the printed values refer to.
+        columns, rows: what is crossed.
+        paper: row label -> printed value of each column, ``None`` where nothing is printed.
+        orderings: statements about rows that the paper's text makes, checked against our numbers.
+        plot: how the table is drawn.
+    """
+
+    name: str
+    title: str
+    metric: Literal["novel_miou"] = "novel_miou"
+    source: str = ""
+    dataset: str = ""
+    columns: tuple[Column, ...] = Field(min_length=1)
+    rows: tuple[Row, ...] = Field(min_length=1)
+    paper: Mapping[str, tuple[float | None, ...]] = Field(default_factory=dict)
+    orderings: tuple[str, ...] = ()
+    plot: Plot = Plot(kind="grouped_bars")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Table":
+        faults = [*self._repeated(), *self._misprinted()]
+        if faults:
+            raise ValueError("; ".join(faults))
+        return self
+
+    def _repeated(self) -> Iterator[str]:
+        for kind, members in (("row", self.rows), ("column", self.columns)):
+            times = Counter(member.label for member in members)
+            yield from (f"two {kind}s are called {label!r}" for label, n in times.items() if n > 1)
+
+    def _misprinted(self) -> Iterator[str]:
+        labels = [row.label for row in self.rows]
+        for label, values in self.paper.items():
+            if label not in labels:
+                yield str(unknown("row", label, labels, "paper"))
+            elif len(values) != len(self.columns):
+                yield f"paper has {len(values)} values for row {label!r}, but there are {len(self.columns)} columns"
+        if self.plot.nominal and len(self.plot.nominal) != len(self.columns):
+            yield f"plot has {len(self.plot.nominal)} nominal positions, but there are {len(self.columns)} columns"
+
+    def cells(self) -> Iterator[TableCell]:
+        """Yield every cell, row by row."""
+        for row in self.rows:
+            printed = self.paper.get(row.label, (None,) * len(self.columns))
+            yield from (TableCell(row, column, value) for column, value in zip(self.columns, printed, strict=True))
+
+
+def table_file_names() -> list[str]:
+    """Return the names of the tables that come with the software."""
+    return sorted(path.stem.removeprefix("table") for path in data_folder("paper").glob("table*.yaml"))
+
+
+def load_table(name_or_path: str) -> Table:
+    """Return a table by name (``3``) or path. Raises BenchmarkError with every error of the file."""
+    if name_or_path.endswith((".yaml", ".yml")) or "/" in name_or_path:
+        return _read(Path(name_or_path))
+    if name_or_path not in table_file_names():
+        raise unknown("table", name_or_path, [*table_file_names(), "all"], "--table (a path ends in .yaml)")
+    return _read(data_folder("paper") / f"table{name_or_path}.yaml")
+
+
+def _read(path: Path) -> Table:
+    content = load_yaml(path)
+    if not isinstance(content, dict):
+        raise BenchmarkError(f"{path}: a table maps name, title, columns, rows, ... to values.")
+    return validated(Table, content, str(path))

@@ -1,0 +1,7 @@
+"""MLflow as a mirror of the store: something to look at, never something that results depend on."""
+
+from benchmark.tracking.mirror import Mirror, Report
+from benchmark.tracking.runs import Outcome
+from benchmark.tracking.server import connect, public, reason, sqlite_file, tracking_uri
+
+__all__ = ["Mirror", "Outcome", "Report", "connect", "public", "reason", "sqlite_file", "tracking_uri"]

@@ -1,0 +1,166 @@
+import errno
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from benchmark.errors import BenchmarkError
+from benchmark.files import naming, read_json, write_json, write_text
+from benchmark.store import Store
+
+KEY, OTHER = "ab12" + "0" * 60, "ab13" + "0" * 60
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "a 'store'\n" / "store")
+
+
+def publish(store: Store, key: str = KEY, text: str = "1") -> Path:
+    draft = store.draft(key)
+    (draft / "folder").mkdir()
+    (draft / "folder" / "file").write_text(text)
+    write_json(draft / "stage.json", {"key": key})
+    write_json(draft / "result.json", {"summary": {}, "attempts": [{"number": 1, "state": "done"}]})
+    return store.publish(key, draft)
+
+
+def attempt(store: Store, state: str, number: int = 1) -> None:
+    write_json(store.attempt_folder(KEY, number) / "attempt.json", {"number": number, "state": state})
+
+
+def test_a_store_that_is_not_there_is_empty_and_stays_so(store: Store) -> None:
+    assert store.find(KEY) is None
+    assert list(store.keys()) == list(store.unfinished()) == store.attempts(KEY) == []
+    assert store.state(KEY) == "missing"
+    assert not store.root.exists()
+    for read in (store.result, store.spec):
+        with pytest.raises(BenchmarkError, match="does not exist"):
+            read(KEY)
+
+
+def test_a_result_appears_as_a_whole(store: Store) -> None:
+    draft = store.draft(KEY)
+    assert draft.parent == store.folder(KEY).parent  # a rename within one folder
+    (draft / "result.json").write_text("{}")
+    assert store.find(KEY) is None
+    assert list(store.keys()) == []
+    store.publish(KEY, draft)
+    assert store.find(KEY) == store.folder(KEY)
+    assert list(store.keys()) == [KEY]
+    assert [path.name for path in store.folder(KEY).parent.iterdir()] == [KEY]
+
+
+def test_publishing_drops_the_work_and_keeps_the_history(store: Store) -> None:
+    attempt(store, "failed")
+    assert (store.state(KEY), list(store.unfinished())) == ("failed", [KEY])
+    publish(store)
+    assert not store.work(KEY).exists()
+    assert (store.state(KEY), list(store.unfinished())) == ("done", [])
+    assert store.attempts(KEY) == [{"number": 1, "state": "done"}]
+
+
+def test_leftovers_of_killed_processes_are_swept_away(store: Store) -> None:
+    left = store.draft(KEY)
+    (left / "half").write_text("x")
+    publish(store, OTHER)
+    publish(store)
+    assert not left.exists()
+    assert list(store.keys()) == [KEY, OTHER]
+
+
+def test_a_result_damaged_from_outside_is_replaced(store: Store) -> None:
+    (publish(store) / "result.json").unlink()
+    assert store.find(KEY) is None
+    publish(store, text="2")
+    assert (store.folder(KEY) / "folder" / "file").read_text() == "2"
+    assert [path.name for path in store.folder(KEY).parent.iterdir()] == [KEY]
+
+
+def test_damaged_json_is_named(store: Store) -> None:
+    (publish(store) / "result.json").write_text('{"summary"')
+    with pytest.raises(BenchmarkError, match=r"result\.json is damaged; delete its folder"):
+        store.result(KEY)
+
+
+def test_prefixes(store: Store) -> None:
+    publish(store)
+    assert store.resolve("ab12") == KEY
+    publish(store, OTHER)
+    attempt(store, "failed")
+    assert store.resolve("ab130") == OTHER
+    for prefix, message in (("ab1", "at least 4"), ("AB12", "at least 4"), ("ffff", "no stage"), ("zz12", "is no key")):
+        with pytest.raises(BenchmarkError, match=message):
+            store.resolve(prefix)
+    publish(store, "ab12" + "f" * 60)
+    with pytest.raises(BenchmarkError, match="2 keys .* write more digits"):
+        store.resolve("ab12")
+
+
+def test_states_of_work(store: Store) -> None:
+    attempt(store, "running")
+    assert store.state(KEY) == "interrupted"  # nobody holds the lock: its process is dead
+    with store.lock(KEY):
+        assert store.locked(KEY)
+        assert store.state(KEY) == "running"
+    attempt(store, "interrupted")
+    assert store.state(KEY) == "interrupted"
+    for number in (2, 10):
+        attempt(store, "failed", number)
+    assert [one["number"] for one in store.attempts(KEY)] == [1, 2, 10]
+    assert store.state(KEY) == "failed"
+
+
+def test_a_store_that_cannot_be_written_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BenchmarkError, match="a file stands where a folder is needed.*--store"):
+        Store(tmp_path / "file").check_writable()
+
+    def refuse(path: Path, *_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "read-only", str(path))
+
+    store = Store(tmp_path / "store")
+    store.check_writable()
+    assert list((store.root / "work").iterdir()) == []
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    with pytest.raises(BenchmarkError) as error:
+        store.check_writable()
+    assert str(store.root) in str(error.value)
+    assert "the file system is read-only" in str(error.value)
+
+
+def test_files_are_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "new" / "file.json"
+    write_json(path, {"a": 1})
+    assert path.stat().st_mode & 0o777 == 0o666 & ~umask()
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(BenchmarkError, match=f"cannot write {tmp_path}: the disk is full. Go away."):
+        with naming(tmp_path, "Go away."):
+            write_text(path, "half")
+    assert read_json(path) == {"a": 1}
+    assert list(path.parent.iterdir()) == [path]
+
+
+def umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def test_errors_that_are_not_about_writing_pass(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError), naming(tmp_path, ""):
+        (tmp_path / "none").read_text()
+
+
+def test_numbers_of_numpy_become_json(tmp_path: Path) -> None:
+    import numpy as np
+
+    write_json(tmp_path / "a.json", {"a": np.float32(0.5), "b": np.arange(2)})
+    assert json.loads((tmp_path / "a.json").read_text()) == {"a": 0.5, "b": [0, 1]}
+    with pytest.raises(TypeError, match="Path is no JSON value"):
+        write_json(tmp_path / "b.json", {"a": Path()})

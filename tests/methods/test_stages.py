@@ -1,0 +1,157 @@
+"""The methods' stage functions at smoke size, end to end and interrupted."""
+
+import importlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+from benchmark.config import load_profile, resolve
+from benchmark.datasets import Dataset, load_dataset
+from benchmark.errors import BenchmarkError
+from benchmark.metrics import Counts
+from benchmark.registry import Cell, methods
+from benchmark.splits import splits
+from benchmark.stage import Stage, StageInterrupted, closure
+from methods.checkpoints import MODEL_FILE
+from methods.pseudo_labels import PseudoLabelledImages, mask_path
+from tests.methods.support import FakeContext
+
+SPLIT = splits("mini")["S9"]
+
+
+class Few:
+    """The first images of a dataset: enough to run everything."""
+
+    def __init__(self, whole: Dataset, count: int) -> None:
+        self.whole, self.count = whole, count
+        self.info, self.ignore = whole.info, whole.ignore
+        self.image, self.mask = whole.image, whole.mask
+
+    def ids(self, part: Any) -> tuple[str, ...]:
+        return self.whole.ids(part)[: self.count]
+
+
+@pytest.fixture(scope="session")
+def few() -> Few:
+    return Few(load_dataset("mini"), 12)
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def plan(method: str, variant: str = "", **overrides: Any) -> Stage:
+    settings = resolve(methods()[method], load_profile("smoke"), "mini", "S9", "paper", [overrides])
+    return methods()[method].plan(Cell(load_dataset("mini").info, SPLIT, variant, 0, settings))
+
+
+def context_for(stage: Stage, root: Path, few: Few, **extra: Any) -> FakeContext:
+    inputs = {role: root / parent.key / "out" for role, parent in stage.inputs.items()}
+    params = json.loads(json.dumps(dict(stage.params)))
+    return FakeContext(root / stage.key, params=params, inputs=inputs, data=few, **extra)
+
+
+def run(stage: Stage, root: Path, few: Few, **extra: Any) -> FakeContext:
+    context = context_for(stage, root, few, **extra)
+    module, _, function = stage.function.partition(":")
+    getattr(importlib.import_module(module), function)(context)
+    return context
+
+
+def run_all(last: Stage, root: Path, few: Few) -> FakeContext:
+    contexts = [run(stage, root, few) for stage in closure([last])]
+    return contexts[-1]
+
+
+@pytest.mark.parametrize(
+    ("method", "variant"),
+    [("fully_oracle", ""), ("simformer", ""), ("simformer", "basic"), ("simformer", "self_pair")],
+)
+def test_every_variant_runs_to_its_counts(method: str, variant: str, tmp_path: Path, few: Few) -> None:
+    stage = plan(method, variant, **({} if method == "fully_oracle" else {"simformer.points": 20}))
+    counts = Counts.load(run_all(stage, tmp_path, few).out / "counts.npz")
+    assert len(counts.image_ids) == 12
+    assert (counts.intersection <= counts.prediction).all()
+    labelled = sum((few.mask(i) != 255).sum() for i in few.ids("test"))
+    assert counts.ground_truth.sum() == counts.prediction.sum() == labelled
+
+
+@pytest.mark.parametrize("variant", ["", "self_pair", "basic"])
+@pytest.mark.parametrize("stop_after", [1, 3])
+def test_simformer_resumes_bit_for_bit(variant: str, stop_after: int, tmp_path: Path, few: Few) -> None:
+    training = plan("simformer", variant, **{"simformer.points": 20}).inputs["model"]
+    for root in (tmp_path / "whole", tmp_path / "parts"):
+        run(training.inputs["backbone"], root, few)
+    whole = run(training, tmp_path / "whole", few)
+    with pytest.raises(StageInterrupted):
+        run(training, tmp_path / "parts", few, stop_after=stop_after)
+    resumed = run(training, tmp_path / "parts", few)
+    expected, found = (load_file(context.out / MODEL_FILE) for context in (whole, resumed))
+    assert expected.keys() == found.keys()
+    for name, value in expected.items():
+        assert torch.equal(value, found[name]), name
+
+
+def test_pairs_change_the_result_and_self_pair_differs_from_cross_pair(tmp_path: Path, few: Few) -> None:
+    weights = []
+    for variant in ("", "self_pair", "basic"):
+        training = plan("simformer", variant, **{"simformer.points": 20, "simformer.basic_batch": "pairs"})
+        run(training.inputs["model"].inputs["backbone"], tmp_path, few)
+        weights.append(load_file(run(training.inputs["model"], tmp_path, few).out / MODEL_FILE)["class_head.weight"])
+    assert not torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
+    assert not torch.equal(weights[1], weights[2])
+
+
+def test_emulated_processes_change_only_the_normalisers(tmp_path: Path, few: Few) -> None:
+    one, two = (
+        plan("simformer", **{"simformer.points": 20, "simformer.emulate_world_size": world}).inputs["model"]
+        for world in (1, 2)
+    )
+    run(one.inputs["backbone"], tmp_path, few)
+    first, second = (run(stage, tmp_path, few).curves[1] for stage in (one, two))
+    assert first["focal"] == pytest.approx(second["focal"], rel=0.5)
+    assert first != second
+
+
+def test_a_batch_that_gives_no_pair_to_every_process_is_refused(tmp_path: Path, few: Few) -> None:
+    stage = plan("simformer", **{"simformer.emulate_world_size": 4}).inputs["model"]
+    with pytest.raises(BenchmarkError, match="multiple of 8"):
+        run(stage, tmp_path, few)
+
+
+def test_star_learns_from_pseudo_labels_and_never_without_them(tmp_path: Path, few: Few) -> None:
+    evaluation = plan("simformer", "retrained", **{"simformer.points": 20})
+    retraining = evaluation.inputs["model"]
+    labels = retraining.inputs["pseudo_labels"]
+    for stage in closure([labels]):
+        run(stage, tmp_path, few)
+    view = context_for(labels, tmp_path, few).training_view()
+    relabelled = PseudoLabelledImages(view, tmp_path / labels.key / "out")
+    assert relabelled.ids == view.ids
+    run(retraining, tmp_path, few)
+    missing = mask_path(tmp_path / labels.key / "out", few.ids("train")[3])
+    missing.unlink()
+    with pytest.raises(BenchmarkError, match=missing.name):
+        run(retraining, tmp_path, few)
+
+
+def test_a_pseudo_label_of_another_size_is_refused(tmp_path: Path, few: Few) -> None:
+    stage = plan("simformer", "retrained").inputs["model"].inputs["pseudo_labels"]
+    view = context_for(stage, tmp_path, few).training_view()
+    for image_id in view.ids:
+        path = mask_path(tmp_path, image_id)
+        path.parent.mkdir(exist_ok=True)
+        Image.new("L", (5, 4)).save(path)
+    with pytest.raises(BenchmarkError, match=r"is \(4, 5\) uint8, its image is \(64, 64\)"):
+        PseudoLabelledImages(view, tmp_path)
