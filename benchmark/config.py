@@ -111,7 +111,7 @@ def setting_names(declaring: Iterable[Method]) -> list[str]:
     return sorted(name for section in known for name in _dotted(section, known))
 
 
-def resolve(  # noqa: PLR0917 - in the order in which they win
+def resolve(
     method: Method,
     profile: Profile,
     dataset: str,

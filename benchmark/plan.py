@@ -108,7 +108,7 @@ class Plan:
         return found
 
 
-def build_plan(  # noqa: PLR0917 - the four that every plan has, then those with defaults
+def build_plan(
     tables: Sequence[Table | str],
     dataset: str,
     profile: str,

@@ -8,7 +8,7 @@
 import re
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -155,10 +155,15 @@ class Store:
         return content
 
 
-def resolve_prefix(prefix: str, keys: Iterator[str] | list[str], where: str) -> str:
-    """Return the one key that starts with ``prefix``, at least four hexadecimal digits."""
+def check_prefix(prefix: str) -> None:
+    """Raise BenchmarkError unless ``prefix`` can be the beginning of a key."""
     if not re.fullmatch(rf"[0-9a-f]{{{SHORTEST_PREFIX},64}}", prefix):
         raise BenchmarkError(f"{prefix!r} is no key: write at least {SHORTEST_PREFIX} of its hexadecimal digits.")
+
+
+def resolve_prefix(prefix: str, keys: Iterable[str], where: str) -> str:
+    """Return the one key that starts with ``prefix``, at least four hexadecimal digits."""
+    check_prefix(prefix)
     found = sorted({key for key in keys if key.startswith(prefix)})
     if len(found) == 1:
         return found[0]

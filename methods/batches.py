@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 import torch
 from torch import Tensor
+from torch.profiler import record_function
 
 from benchmark.datasets import IGNORE, Crop, Window
 from benchmark.datasets.base import Image
@@ -94,7 +95,8 @@ class TrainingImages:
 
     def batch(self, step: int, indices: Sequence[int]) -> Batch:
         """Return the crops of ``indices`` at ``step`` on the device."""
-        return collate([self.crop(index, step, slot) for slot, index in enumerate(indices)], self.device)
+        with record_function("step: input"):
+            return collate([self.crop(index, step, slot) for slot, index in enumerate(indices)], self.device)
 
 
 def collate(crops: Sequence[Crop], device: str) -> Batch:

@@ -102,7 +102,7 @@ class SimFormerSettings:
     basic_batch: Literal["independent", "pairs"] = "independent"  # what Basic trains on: single images, or the same pairs
     self_view: Literal["same", "augmented"] = "same"  # Self-Pair: the crop itself, or a second crop of its image
     emulate_world_size: int = 1  # losses normalised over this many groups of the batch, as on so many GPUs [5.4]
-    seconds_per_iteration: float = 4.0  # added by the pair losses; CPU seconds; for estimates only
+    seconds_per_iteration: float = 4.0  # added by the pair losses at J = 100; CPU seconds; for estimates only
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.profiler import record_function
 
 from benchmark.stage import StageContext
 from methods.batches import CropSource, TrainingImages
@@ -43,7 +44,9 @@ def train_supervised(context: StageContext) -> Mapping[str, Any]:
 
     def losses(step: int) -> Iterator[Losses]:
         batch = images.batch(step, images.indices(step, schedule.batch))
-        yield segmentation_loss(model(batch.images), batch.targets, batch.pad, settings)
+        with record_function("step: forward"):
+            output = model(batch.images)
+        yield segmentation_loss(output, batch.targets, batch.pad, settings)
 
     groups = parameter_groups(model, (), schedule.lr, schedule.weight_decay, schedule.backbone_lr_multiplier)
     final = train(context, nn.ModuleDict({"model": model}), groups, losses, schedule, seed=seed)

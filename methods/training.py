@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.profiler import record_function
 
 from benchmark.errors import BenchmarkError
 from benchmark.randomness import subseed
@@ -76,8 +77,9 @@ def train(
             group["lr"] = lr * learning_rate_factor(step, settings)
         optimiser.zero_grad(set_to_none=True)
         values = _backward(losses(step), parameters, step)
-        norm = nn.utils.clip_grad_norm_(parameters, settings.clip, foreach=True)
-        optimiser.step()
+        with record_function("step: optimiser"):
+            norm = nn.utils.clip_grad_norm_(parameters, settings.clip, foreach=True)
+            optimiser.step()
         window.append({**values, "gradient_norm": float(norm)})
         if (step + 1) % settings.log_every == 0 or step + 1 == settings.iterations:
             means = {name: math.fsum(v.get(name, 0.0) for v in window) / len(window) for name in window[-1]}
@@ -93,7 +95,8 @@ def _backward(micro_batches: Iterable[Losses], parameters: Sequence[Tensor], ste
     sums: dict[str, float] = {}
     count = 0
     for terms in micro_batches:
-        terms["total"].backward()  # type: ignore[no-untyped-call]
+        with record_function("step: backward"):
+            terms["total"].backward()  # type: ignore[no-untyped-call]
         count += 1
         for name, value in terms.items():
             sums[name] = sums.get(name, 0.0) + float(value.detach())

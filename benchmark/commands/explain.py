@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 import click
 
 from benchmark.commands.options import Selection, selection_options
-from benchmark.errors import BenchmarkError, Exit
+from benchmark.errors import Exit
 from benchmark.stage import closure
-from benchmark.store import resolve_prefix
+from benchmark.store import check_prefix, resolve_prefix
 
 _ABSENT = object()
 Spec = Mapping[str, Any]
@@ -85,11 +85,11 @@ class _Specs:
         self._planned: dict[str, Spec] | None = None
 
     def resolve(self, prefix: str) -> str:
-        stored = [*self._store.keys(), *self._store.unfinished()]
-        try:
-            return resolve_prefix(prefix, stored, f"store {self._store.root}")
-        except BenchmarkError:
-            return resolve_prefix(prefix, [*stored, *self._plan()], f"store {self._store.root} or the plan")
+        check_prefix(prefix)
+        known = {*self._store.keys(), *self._store.unfinished()}
+        if not any(key.startswith(prefix) for key in known):  # a plan may be wrong where nobody asks for it
+            known |= self._plan().keys()
+        return resolve_prefix(prefix, known, f"store {self._store.root} or the plan")
 
     def get(self, key: str) -> Spec:
         planned = self._planned or {}

@@ -39,7 +39,6 @@ class Estimate:
         scores: finished seed -> scores.
         keys: planned seed -> key of its evaluation stage.
         paper: printed value.
-        comparable: whether dataset and profile are those of the printed value.
     """
 
     row: str
@@ -48,7 +47,6 @@ class Estimate:
     scores: Mapping[int, Scores]
     keys: Mapping[int, str]
     paper: float | None
-    comparable: bool
 
     @property
     def n_seeds(self) -> int:
@@ -76,10 +74,8 @@ class Estimate:
 
     @property
     def delta(self) -> float | None:
-        """Mean minus printed value; ``None`` where the two are not comparable."""
-        if self.mean is None or self.paper is None or not self.comparable:
-            return None
-        return self.mean - self.paper
+        """Mean minus printed value: arithmetic, not a verdict; ``Sheet.comparable`` says whether it may be one."""
+        return None if self.mean is None or self.paper is None else self.mean - self.paper
 
     def _mean(self, name: str) -> float | None:
         return fmean(getattr(scores, name) for scores in self.scores.values()) if self.scores else None
@@ -163,7 +159,7 @@ def estimate(plan: "Plan", table: Table, store: "Store") -> Sheet:
         overrides=plan.overrides,
         seeds=plan.seeds,
         splits={cell.column: plan.splits[cell.split] for cell in plan.of(table.name) if cell.split in plan.splits},
-        estimates={place: reader.estimate(seeds, comparable=not differences) for place, seeds in cells.items()},
+        estimates={place: reader.estimate(seeds) for place, seeds in cells.items()},
         differences=differences,
     )
 
@@ -176,7 +172,7 @@ class _Reader:
         self._store = store
         self._counts: dict[str, Counts] = {}
 
-    def estimate(self, cells: "Sequence[PlannedCell]", *, comparable: bool) -> Estimate:
+    def estimate(self, cells: "Sequence[PlannedCell]") -> Estimate:
         """Return the estimate of one cell from its plans, one a seed."""
         planned = [(cell, cell.stage) for cell in cells if cell.stage]
         scores = {cell.seed: self._scores(stage.key, cell.split) for cell, stage in planned if self._store.find(stage)}
@@ -187,7 +183,6 @@ class _Reader:
             scores=scores,
             keys={cell.seed: stage.key for cell, stage in planned},
             paper=cells[0].printed,
-            comparable=comparable,
         )
 
     def _status(self, asked: int, stages: Sequence[Stage], finished: int) -> Status:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from benchmark.errors import BenchmarkError
 from benchmark.tracking import records
-from benchmark.tracking.attempts import Attempt
+from benchmark.tracking.attempts import RUNNING, Attempt
 from benchmark.tracking.server import artifacts
 from benchmark.tracking.state import Sent, State
 
@@ -48,7 +48,7 @@ class Sender:
         sent = state.attempts.get(attempt.number)
         if sent and verify and not self._known(sent.run_id):
             sent = None
-        if sent and sent.status != "RUNNING":
+        if sent and sent.status == attempt.status != RUNNING:
             return Outcome.PRESENT
         outcome = Outcome.UPDATED if sent else Outcome.SENT
         if sent is None:
@@ -56,7 +56,7 @@ class Sender:
             state.attempts[attempt.number] = sent
             state.save()
         new = self._curves(attempt, sent)
-        if attempt.status != "RUNNING":
+        if attempt.status != RUNNING:
             self._finish(attempt, sent.run_id)
             sent.status = attempt.status
         elif not new and outcome is Outcome.UPDATED:

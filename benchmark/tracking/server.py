@@ -23,6 +23,7 @@ _DEFAULTS = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
 }
 _PREPARE_SECONDS = 120.0
+_REASON_LIMIT = 200  # characters
 
 
 def tracking_uri(store_root: Path) -> str:
@@ -41,7 +42,7 @@ def public(uri: str) -> str:
 def reason(error: Exception) -> str:
     """Return one line on an error of MLflow; its texts may hold an address with a password, which is taken out."""
     lines = re.sub(r"//[^/@\s]*@", "//", str(error)).splitlines()
-    return f"{type(error).__name__}: {lines[0] if lines else 'no details'}"
+    return f"{type(error).__name__}: {lines[0][:_REASON_LIMIT] if lines else 'no details'}"
 
 
 def sqlite_file(uri: str) -> Path | None:

@@ -71,7 +71,7 @@ def predict_batch(model: MaskFormer, images: np.ndarray, settings: InputSettings
     if size != original:
         images = np.stack([resize_image(image, size) for image in images])
     device = next(model.parameters()).device
-    batch = padded(normalise(torch.from_numpy(images).to(device)), settings.size_divisor)
+    batch = padded(normalise(torch.tensor(images).to(device)), settings.size_divisor)
     output = model(batch).last
     return np.stack(
         [

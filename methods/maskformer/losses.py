@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from methods.maskformer.blocks import rows_at_once
 from methods.maskformer.mask_terms import MaskTerms, mask_terms
 from methods.maskformer.matching import Assignment, MatchCosts, Target, match_layers
 from methods.maskformer.network import Output
@@ -17,7 +18,6 @@ from methods.settings import MaskFormerSettings
 COMPLEMENTARY_FOCAL, COMPLEMENTARY_DICE = 20.0, 1.0
 LOGIT_5_PERCENT = -2.9444
 NO_IGNORE_PROPOSAL = -50.0  # a theta this low is never the maximum
-BLOCK = 1 << 18  # full-resolution pixels worked on at once: the few maps of a block stay in a CPU cache
 
 
 class Pairs(NamedTuple):
@@ -116,7 +116,7 @@ def base_mask_loss(output: Output, masks: Tensor, pairs: Pairs, normaliser: floa
     if not len(pairs.target):
         return MaskTerms(focal, dice)
     logits = matched_masks(output, pairs)  # (N, h, w)
-    count = max(1, BLOCK // masks[0].numel()) if logits.device.type == "cpu" else len(logits)
+    count = rows_at_once(logits, masks[0].numel())
     wanted = pairs.target.to(masks.device)
     for rows, chosen in zip(torch.split(logits, count), torch.split(wanted, count), strict=True):
         terms = mask_terms(upsampled(rows, masks.shape[-2:]), masks[chosen])

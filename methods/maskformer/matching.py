@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from benchmark.errors import BenchmarkError
+from methods.maskformer.blocks import rows_at_once
 from methods.maskformer.network import Output
 
 
@@ -86,7 +87,9 @@ def match_stacked(
     visible = small.any(-1)  # (B, T): the target has a mask, and it survives the coarse grid
     columns = labels[None, :, None].expand(layers, batch, queries, -1)
     cost = -costs.class_weight * logits.softmax(-1).gather(-1, columns)  # (L, B, Q, T)
-    of_masks = mask_cost(masks.transpose(0, 1).flatten(1, 2).flatten(2), small.float(), costs)  # (B, L*Q, T)
+    rows = masks.transpose(0, 1).flatten(1, 2).flatten(2)  # (B, L*Q, h*w)
+    parts = torch.split(rows, rows_at_once(rows, batch * rows.shape[-1]), dim=1)
+    of_masks = torch.cat([mask_cost(part, small.float(), costs) for part in parts], dim=1)  # (B, L*Q, T)
     cost += (of_masks * visible[:, None]).view(batch, layers, queries, -1).transpose(0, 1)
     host = torch.cat([cost.flatten(0, 2), visible.to(cost.dtype)]).cpu().numpy()  # one copy for all
     # Where the network has diverged any assignment will do: the loss then says so.
@@ -99,16 +102,16 @@ def match_stacked(
 
 
 def mask_cost(masks: Tensor, targets: Tensor, costs: MatchCosts) -> Tensor:
-    """Return the weighted focal and dice cost (B, N, T) of mask logits m (B, N, hw) for targets t (B, T, hw) of 0 and 1.
+    """Return the weighted focal and dice cost (B, N, T) of mask logits m (B, N, hw) for binary targets t (B, T, hw).
 
     focal = 1/hw sum_xy [1/4 t (1-s)^2 softplus(-m) + 3/4 (1-t) s^2 softplus(m)], s = sigmoid(m)
     dice  = 1 - (2 s.t + 1) / (|s| + |t| + 1)
 
     Both are affine in t or in s.t: two matrix products give all pairs.
     """
-    s, positive_ce = masks.sigmoid(), F.softplus(-masks)
-    negative = 0.75 * s.square() * (masks + positive_ce)  # softplus(m) = m + softplus(-m)
-    positive = 0.25 * (1 - s).square() * positive_ce
+    s, ce = masks.sigmoid(), F.softplus(masks)
+    negative = s.square().mul_(ce).mul_(0.75)
+    positive = (1 - s).square_().mul_(ce.sub_(masks)).mul_(0.25)  # softplus(-m) = softplus(m) - m
     t = targets.transpose(1, 2)  # (B, hw, T)
     focal = ((positive - negative) @ t + negative.sum(-1, keepdim=True)) / masks.shape[-1]
     dice = 1 - (2 * (s @ t) + 1) / (s.sum(-1, keepdim=True) + t.sum(1, keepdim=True) + 1)

@@ -65,7 +65,8 @@ class SimFormer:
     def _train(self, cell: Cell) -> Stage:
         pairs = PAIRS[cell.variant]
         settings: SimFormerSettings = cell.settings["simformer"]
-        extra = cell.settings["training"].iterations * settings.seconds_per_iteration
+        per_iteration = settings.seconds_per_iteration * (settings.points / 100) ** 2
+        extra = cell.settings["training"].iterations * per_iteration
         if pairs == "none":
             # Fields without effect take their defaults, so that an ablation over J shares one Basic.
             settings = replace(

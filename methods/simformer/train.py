@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.profiler import record_function
 
 from benchmark.errors import BenchmarkError
 from benchmark.randomness import generator, torch_generator
@@ -81,7 +82,8 @@ def train_simformer(context: StageContext) -> Mapping[str, Any]:
         masks = sum(int(target.has_mask.sum()) for target in batch.targets) / world
         for rank in range(world):
             part = batch.part(rank * share, (rank + 1) * share)
-            output = model(part.images)
+            with record_function("step: forward"):
+                output = model(part.images)
             terms = segmentation_loss(
                 output,
                 part.targets,
@@ -93,7 +95,8 @@ def train_simformer(context: StageContext) -> Mapping[str, Any]:
             )
             if transfer is not None:
                 points = torch_generator(seed, "points", step, rank, device=context.device)
-                similarity, distillation = transfer(output, part, partner, points)
+                with record_function("step: SimNet and distillation"):
+                    similarity, distillation = transfer(output, part, partner, points)
                 terms["total"] = (
                     terms["total"]
                     + settings.similarity_weight * similarity

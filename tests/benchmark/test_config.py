@@ -49,8 +49,9 @@ def test_plain_scalars_mean_what_yaml_1_2_says(text: str, value: Any) -> None:
     assert type(found) is type(value)
 
 
+NUMBERS = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(st.characters(codec="ascii")),
+    st.none() | st.booleans() | NUMBERS | st.text(st.characters(codec="ascii")),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("abc", min_size=1), inner, max_size=3),
     max_leaves=8,
 )
@@ -133,7 +134,8 @@ def test_later_sources_win(tmp_path: Path) -> None:
     empty = toy.profile(tmp_path)
     assert settings(empty) == toy.ToySettings()
     assert settings(empty, preset="official").rate == 0.25
-    path = toy.profile(tmp_path, "toy: {rate: 1, steps: 7}\ndatasets: {mini: {toy: {steps: 8}}, ade20k: {toy: {steps: 9}}}")
+    exceptions = "{mini: {toy: {steps: 8}}, ade20k: {toy: {steps: 9}}}"
+    path = toy.profile(tmp_path, f"toy: {{rate: 1, steps: 7}}\ndatasets: {exceptions}")
     found = settings(path, {"toy.sizes": [1]}, {"toy.sizes": [4, 5], "other.depth": 2}, preset="official")
     assert (found.rate, found.steps, found.sizes) == (1.0, 8, (4, 5))
 

@@ -32,7 +32,7 @@ def attempt(store: Store, state: str, number: int = 1) -> None:
 
 def test_a_store_that_is_not_there_is_empty_and_stays_so(store: Store) -> None:
     assert store.find(KEY) is None
-    assert list(store.keys()) == list(store.unfinished()) == store.attempts(KEY) == []
+    assert [*store.keys(), *store.unfinished(), *store.attempts(KEY)] == []
     assert store.state(KEY) == "missing"
     assert not store.root.exists()
     for read in (store.result, store.spec):
@@ -94,7 +94,7 @@ def test_prefixes(store: Store) -> None:
         with pytest.raises(BenchmarkError, match=message):
             store.resolve(prefix)
     publish(store, "ab12" + "f" * 60)
-    with pytest.raises(BenchmarkError, match="2 keys .* write more digits"):
+    with pytest.raises(BenchmarkError, match=r"(?s)2 keys .* write more digits"):
         store.resolve("ab12")
 
 
@@ -114,7 +114,7 @@ def test_states_of_work(store: Store) -> None:
 
 def test_a_store_that_cannot_be_written_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(BenchmarkError, match="a file stands where a folder is needed.*--store"):
+    with pytest.raises(BenchmarkError, match=r"a file stands where a folder is needed.*--store"):
         Store(tmp_path / "file").check_writable()
 
     def refuse(path: Path, *_: object, **__: object) -> None:
@@ -139,9 +139,8 @@ def test_files_are_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pyte
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(BenchmarkError, match=f"cannot write {tmp_path}: the disk is full. Go away."):
-        with naming(tmp_path, "Go away."):
-            write_text(path, "half")
+    with pytest.raises(BenchmarkError, match=r"the disk is full\. Go away\."), naming(tmp_path, "Go away."):
+        write_text(path, "half")
     assert read_json(path) == {"a": 1}
     assert list(path.parent.iterdir()) == [path]
 

@@ -439,6 +439,17 @@ def test_attempt_that_died_unheard_is_killed_and_ends_at_its_last_sign_of_life(s
     assert run.info.end_time == pytest.approx(1000 * log.stat().st_mtime, abs=1000)
 
 
+def test_attempt_that_seemed_dead_and_succeeds_is_put_right(store: Store, client: Client) -> None:
+    """Who may not open the lock, as on another user's store, takes it to be free."""
+    attempt(store)
+    Mirror(store).update(KEY)
+    assert [run.info.status for run in all_runs(client)] == ["KILLED"]
+    finish(store)
+    Mirror(store).update(KEY)
+    (run,) = all_runs(client)
+    assert (run.info.status, run.data.metrics["summary/loss"]) == ("FINISHED", 0.5)
+
+
 def test_each_attempt_is_a_run(store: Store, client: Client) -> None:
     failed, done = record(1, "failed", error="out of memory"), record(2)
     finish(store, attempts=[failed, done], curves=curve(3) + curve(5, first=3, started=done["started"]))
@@ -514,7 +525,7 @@ def test_thread_mirrors_what_it_is_told_until_it_ends(store: Store, client: Clie
         (work / "curves.jsonl").write_text(curve(4))
         (run,) = all_runs(client)
         wait_for(lambda: len(history(client, run)) == 4)
-    finish(store)
+        finish(store)
     mirror.close()
     (run,) = all_runs(client)
     assert (run.info.status, len(history(client, run))) == ("FINISHED", 5)

@@ -46,7 +46,13 @@ class Toy:
         data = {"dataset": {"name": cell.dataset.name, "digest": cell.dataset.digest}}
         shared = Stage("prepare", "preparation", f"{HERE}:prepare", 1, {**data, "novel": []})
         mode = "fail" if cell.variant == "broken" else settings.mode
-        params = {**data, "novel": list(cell.split.novel), "seed": cell.seed, "steps": settings.steps, "mode": mode}
+        params: dict[str, Any] = {
+            **data,
+            "novel": list(cell.split.novel),
+            "seed": cell.seed,
+            "steps": settings.steps,
+            "mode": mode,
+        }
         if settings.rate != 0.5:
             params["rate"] = settings.rate
         params["pause"] = settings.pause

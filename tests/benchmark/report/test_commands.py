@@ -37,7 +37,7 @@ def test_table_prints_data_and_exits_0_when_complete(store: Path) -> None:
     lines = done.stdout.splitlines()
     assert lines[0].startswith("row,column,novel_miou")
     assert len(lines) == 13
-    assert lines[1] == "Basic,Split 1,50.0000,,1,50.0000,50.0000,27.0,,done"
+    assert lines[1] == "Basic,Split 1,50.0000,,1,50.0000,50.0000,27.0,23.0000,done"
     assert done.stderr == ""
 
 

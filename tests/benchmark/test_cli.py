@@ -1,0 +1,278 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from benchmark import cli
+from benchmark.cli import VERBS, main
+from benchmark.commands.options import Selection, selection_options, table_names
+from benchmark.errors import BenchmarkError
+from benchmark.execute.session import make_stages
+from benchmark.plan import build_plan
+from benchmark.store import Store
+from tests.benchmark import toy
+
+Captured = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(autouse=True)
+def _toys(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    toy.install(monkeypatch)
+    monkeypatch.setenv("TOY_CALLS", str(tmp_path / "calls"))
+
+
+@pytest.fixture
+def options(tmp_path: Path) -> list[str]:
+    return ["--table", toy.table(tmp_path), "--profile", toy.profile(tmp_path), "--store", str(tmp_path / "store")]
+
+
+def run_json(arguments: list[str], capsys: Captured) -> Any:
+    capsys.readouterr()
+    assert main([*arguments, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"]])
+def test_help_imports_click_alone(arguments: list[str]) -> None:
+    heavy = ("pydantic", "yaml", "rich", "numpy", "torch", "benchmark.plan", "benchmark.commands", "filelock")
+    code = (
+        f"import sys; from benchmark.cli import main; code = main({arguments!r});"
+        f"print([name for name in {heavy!r} if name in sys.modules], code)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[] 0"
+
+
+def test_verbs_are_listed_with_what_they_do(capsys: Captured) -> None:
+    assert main(["--help"]) == 0
+    text = capsys.readouterr().out
+    for name, verb in VERBS.items():
+        assert f"  {name} " in text
+        assert verb.summary in text
+
+
+@pytest.mark.parametrize("name", ["run", "plan", "status", "explain", "methods"])
+def test_each_verb_loads_and_has_help(name: str, capsys: Captured) -> None:
+    assert main([name, "--help"]) == 0
+    assert "Usage: python -m benchmark" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["pln"], "unknown command 'pln'. Did you mean 'plan'"),
+        (["plan", "--tabel", "3"], "No such option"),
+        (["plan", "--seeds", "0,a"], "'a': a seed is a whole number"),
+        (["plan", "--seeds", "-1"], "a seed is a whole number"),
+        (["plan", "--splits", ","], "names nothing"),
+        (["plan", "--set", "points=50"], "is not section.key=value"),
+        (["plan", "--set", "toy.steps"], "is not section.key=value"),
+        (["plan", "--set", "toy.steps=[1"], "--set toy.steps=[1:1: not valid YAML"),
+        (["plan", "--preset", "papre"], "papre"),
+        (["plan", "--table", "7"], "unknown table '7'"),
+        (["plan", "--dataset", "mimi"], "Did you mean 'mini'"),
+        (["plan", "--profile", "papre"], "Did you mean 'paper'"),
+        (["explain", "abc", "abcd"], "at least 4"),
+    ],
+)
+def test_mistakes_of_the_user_exit_with_2(arguments: list[str], message: str, capsys: Captured) -> None:
+    assert main(arguments) == 2
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert captured.out == ""
+
+
+def test_a_bug_leaves_a_crash_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("an odd bug")
+
+    monkeypatch.setattr(cli.LazyGroup, "get_command", broken)
+    (tmp_path / "own").mkdir()  # beside the store that the environment names
+    assert main(["plan", "--seeds", "3"]) == 3
+    line = capsys.readouterr().err
+    assert line.startswith("bug: ZeroDivisionError: an odd bug; details in ")
+    assert line.count("\n") == 1
+    log = Path(line.rpartition(" in ")[2].strip())
+    assert log.parent == tmp_path / "own"
+    assert "plan --seeds 3" in log.read_text()
+    assert "Traceback" in log.read_text()
+    log.unlink()
+    (tmp_path / "own").rmdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    assert main(["plan"]) == 3
+    assert list(tmp_path.glob("crash-*.log"))
+
+
+@pytest.mark.parametrize(("error", "code"), [(KeyboardInterrupt(), 130), (click.Abort(), 130), (BrokenPipeError(), 0)])
+def test_ends_that_are_no_bugs(
+    error: BaseException, code: int, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(cli.LazyGroup, "get_command", broken)
+    monkeypatch.setattr(os, "dup2", lambda *_: None)
+    assert main(["plan"]) == code
+    assert capfd.readouterr().err in {"", "interrupted\n"}
+
+
+def test_a_closed_pipe_is_quiet() -> None:
+    command = f"{sys.executable} -m benchmark splits --help | true; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_plan_as_json(options: list[str], capsys: Captured, tmp_path: Path) -> None:
+    plan = run_json(["plan", *options], capsys)
+    assert [(cell["row"], cell["split"], cell["seed"]) for cell in plan["cells"]] == [
+        ("Toy", "S1", 0),
+        ("Toy", "S2", 0),
+    ]
+    assert {stage["kind"] for stage in plan["stages"]} == {"prepare", "train", "evaluate"}
+    assert set(plan["stages"][0]) == {"key", "kind", "name", "params", "inputs", "cached", "cost"}
+    assert not any(stage["cached"] for stage in plan["stages"])
+    assert not (tmp_path / "store").exists()
+    make(options, tmp_path)
+    plan = run_json(["plan", *options], capsys)
+    assert all(stage["cached"] for stage in plan["stages"])
+    assert main(["plan", *options]) == 0
+    assert "nothing left to make" in capsys.readouterr().out
+
+
+def make(options: list[str], folder: Path, **settings: Any) -> None:
+    overrides = ({f"toy.{name}": value for name, value in settings.items()},)
+    planned = build_plan([options[1]], "mini", options[3], (0,), overrides=overrides)
+    store = Store(folder / "store")
+    make_stages(planned, planned.pending(store), store, 0, [])
+
+
+def test_plan_for_people(options: list[str], capsys: Captured) -> None:
+    assert main(["plan", *options, "--workers", "2", "--seeds", "0,1"]) == 0
+    text = capsys.readouterr().out
+    assert "Toy    4 cells,   0 done  S1 S2" in text
+    assert "9 stages to make: about 13 s of CPU time, 7.0 s with 2 workers" in text
+
+
+def test_status_counts_cells_and_shows_every_attempt(options: list[str], capsys: Captured, tmp_path: Path) -> None:
+    empty = run_json(["status", *options], capsys)
+    assert empty["tables"] == [{"table": "t", "cells": dict.fromkeys(empty["tables"][0]["cells"], 0) | {"missing": 2}}]
+    rows = "[{label: A, method: toy}, {label: B, method: toy, variant: broken}, {label: C, method: x, optional: true}]"
+    toy.table(tmp_path, rows=rows, splits="S1")
+    for _ in range(2):
+        make(options, tmp_path)
+    found = run_json(["status", *options], capsys)
+    cells = {state: count for state, count in found["tables"][0]["cells"].items() if count}
+    assert cells == {"done": 1, "failed": 1, "not available": 1}
+    (stage,) = found["stages"]
+    assert [one["number"] for one in stage["attempts"]] == [1, 2]
+    assert "the toy is broken" in Path(stage["log"]).read_text()
+    assert main(["status", *options]) == 0
+    text = capsys.readouterr().out
+    assert f"log: {stage['log']}" in text
+    assert text.count("failed: RuntimeError: the toy is broken") == 2
+
+
+def test_status_of_an_attempt_whose_process_died(options: list[str], capsys: Captured, tmp_path: Path) -> None:
+    toy.table(tmp_path, rows="[{label: B, method: toy, variant: broken}]", splits="S1")
+    make(options, tmp_path)
+    (record,) = (tmp_path / "store").glob("work/*/attempts/1/attempt.json")
+    record.write_text(record.read_text().replace('"failed"', '"running"'))
+    assert run_json(["status", *options], capsys)["tables"][0]["cells"]["interrupted"] == 1
+    key = record.parents[2].name
+    with Store(tmp_path / "store").lock(key):
+        assert run_json(["status", *options], capsys)["tables"][0]["cells"]["running"] == 1
+
+
+def key_of(kind: str, options: list[str], capsys: Captured, *more: str) -> str:
+    plan = run_json(["plan", *options, "--splits", "S1", *more], capsys)
+    return str(next(stage["key"] for stage in plan["stages"] if stage["kind"] == kind))
+
+
+def test_explain_says_what_differs_along_the_inputs(options: list[str], capsys: Captured, tmp_path: Path) -> None:
+    make(options, tmp_path)
+    make(options, tmp_path, steps=5, rate=0.125)
+    a = key_of("evaluate", options, capsys)
+    b = key_of("evaluate", options, capsys, "--set", "toy.steps=5", "--set", "toy.rate=0.125")
+    assert main(["explain", a[:12], b[:12], *options]) == 0
+    lines = capsys.readouterr().out.splitlines()[2:]
+    assert lines == ["inputs.model.params.steps: 3 -> 5", "inputs.model.params.rate: absent -> 0.125"]
+    found = run_json(["explain", a[:8], b[:8], *options], capsys)
+    assert found["differences"][0] == {"path": "inputs.model.params.steps", "a": "3", "b": "5"}
+    assert run_json(["explain", a, a, *options], capsys)["same"]
+    assert main(["explain", a, a, *options]) == 0
+    assert "the same stage" in capsys.readouterr().out
+
+
+def test_explain_knows_stages_that_are_only_planned(options: list[str], capsys: Captured) -> None:
+    a, b = key_of("evaluate", options, capsys), key_of("train", options, capsys)
+    found = run_json(["explain", a[:10], b[:10], *options], capsys)
+    paths = {one["path"] for one in found["differences"]}
+    assert {"function", "access", "inputs.model", "inputs.shared", "params.novel"} <= paths
+    assert main(["explain", a[:10], "ffff", *options]) == 2
+    assert "or the plan" in capsys.readouterr().err
+
+
+def test_methods_show_variants_settings_and_where_they_come_from(
+    capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = {method["name"]: method for method in run_json(["methods"], capsys)}
+    assert found["toy"]["variants"] == {"": "works", "broken": "its training fails"}
+    steps = found["toy"]["settings"]["toy"][0]
+    assert steps == {"name": "steps", "type": "int", "default": 3, "doc": "of a training"}
+    assert found["toy"]["settings"]["toy"][3]["default"] == [1, 2]
+    assert main(["methods", "--settings"]) == 0
+    assert "toy.steps = 3  # of a training" in capsys.readouterr().out
+    monkeypatch.undo()
+    own = {method["name"]: method for method in run_json(["methods"], capsys)}
+    assert own["simformer"]["distribution"] == "weak-shot-segmentation-benchmark"
+
+
+def test_a_method_that_cannot_be_loaded_is_named(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+    def broken() -> None:
+        raise BenchmarkError("method 'x' cannot be loaded")
+
+    monkeypatch.setattr("benchmark.registry.methods", broken)
+    assert main(["methods"]) == 2
+    assert capsys.readouterr().err == "error: method 'x' cannot be loaded\n"
+
+
+def test_names_of_tables() -> None:
+    assert table_names(["all"]) == ("1", "2", "3")
+    assert table_names(["3,1", "3", "own.yaml"]) == ("3", "1", "own.yaml")
+
+
+def selected(*arguments: str) -> Selection:
+    found: list[Selection] = []
+
+    @click.command()
+    @click.argument("table")
+    @selection_options(table="none")
+    def command(selection: Selection, table: str) -> None:
+        found.append(selection.with_tables([table]))
+
+    command.main([*arguments], standalone_mode=False)
+    return found[0]
+
+
+def test_the_selection_of_a_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("BENCHMARK_STORE")
+    plain = selected("2,3")
+    assert (plain.tables, plain.dataset, plain.profile, plain.seeds) == (("2", "3"), "mini", "mini", (0,))
+    assert (plain.splits, plain.methods, dict(plain.overrides)) == (None, None, {})
+    assert plain.store == Store(Path(".benchmark", "store"))
+    assert plain.results_folder() == Path(".benchmark", "results", "mini-mini")
+    monkeypatch.setenv("BENCHMARK_STORE", str(tmp_path / "s"))
+    full = selected(
+        *("all", "--seeds", "2,0,2", "--splits", "S4, S9", "--methods", "toy", "--preset", "official"),
+        *("--set", "toy.rate=1e-3", "--set", "toy.sizes=[1, 2]", "--profile", "a/own.yaml", "--dataset", "b/data.yaml"),
+    )
+    assert (full.seeds, full.splits, full.methods) == ((2, 0), ("S4", "S9"), ("toy",))
+    assert full.overrides == {"toy.rate": 1e-3, "toy.sizes": [1, 2]}
+    assert full.results_folder() == tmp_path / "results" / "data-own-official"
+    assert selected("1", "--out", "x").results_folder() == Path("x")
