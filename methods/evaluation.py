@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from benchmark.metrics import CountsBuilder, mean_iou
+from benchmark.metrics import CountsBuilder, overall_miou
 from benchmark.stage import StageContext
 from methods.checkpoints import MODEL_FILE, load_model
 from methods.maskformer.inference import predict
@@ -23,4 +23,4 @@ def evaluate(context: StageContext) -> Mapping[str, Any]:
         context.progress(done + 1, len(ids))
     result = counts.build()
     result.save(context.out / "counts.npz")
-    return {"miou": mean_iou(result, range(classes)), "images": len(ids)}
+    return {"miou": overall_miou(result), "images": len(ids)}

@@ -12,7 +12,7 @@ from benchmark.commands.plan import listing, nothing_selected
 from benchmark.errors import Exit
 from benchmark.execute.display import display, duration
 from benchmark.execute.machine import available_cores
-from benchmark.execute.messages import Event, Finished, Progress
+from benchmark.execute.messages import Event, Finished, Started
 from benchmark.execute.scheduler import Observer
 from benchmark.execute.session import Session, make_stages
 from benchmark.plan import Plan, PlannedCell
@@ -98,7 +98,8 @@ class _Notifier:
         self._mirror = mirror
 
     def event(self, event: Event) -> None:
-        if not isinstance(event, Progress):
+        ended = isinstance(event, Finished) and event.state in {"done", "failed", "interrupted"}
+        if ended or isinstance(event, Started):
             self._mirror.notify(event.key)
 
     def tick(self) -> None:

@@ -79,6 +79,8 @@ class _Attempt:
 
     def __init__(self, job: Job, store: Store) -> None:
         self._job, self._store = job, store
+        self._scratch = store.work(job.key) / "scratch"
+        self._context: WorkContext | None = None
         folders = store.work(job.key).glob("attempts/[0-9]*")
         self._number = 1 + max((int(folder.name) for folder in folders), default=0)
         self._folder = store.attempt_folder(job.key, self._number)
@@ -95,7 +97,8 @@ class _Attempt:
     def run(self, emit: Callable[[Event], None], stop: Callable[[], bool], capture: Capture) -> Finished:
         job, began = self._job, time.monotonic()
         self._folder.mkdir(parents=True)
-        (self._store.work(job.key) / "scratch").mkdir(exist_ok=True)
+        self._scratch.mkdir(exist_ok=True)
+        resumed = any(self._scratch.iterdir())
         write_json(self._store.work(job.key) / "stage.json", job.spec())
         write_json(self._folder / "attempt.json", self._record)
         emit(Started(job.key, self._number))
@@ -105,7 +108,8 @@ class _Attempt:
         except StageInterrupted:
             return self._ended("interrupted", began, "stopped; its state is kept")
         except (Exception, SystemExit) as error:
-            return self._ended("failed", began, last_line(error), traceback.format_exc())
+            remark = self._set_checkpoint_aside() if resumed and not isinstance(error, BenchmarkError) else ""
+            return self._ended("failed", began, last_line(error) + remark, traceback.format_exc())
         except BaseException:
             self._ended("interrupted", began, "stopped at once")
             raise
@@ -126,9 +130,17 @@ class _Attempt:
         with capture(self._folder / "log.txt"):
             function = load_function(self._job.function)
             one_thread()  # after the import, which may have loaded torch
-            context = WorkContext(self._job, self._store, draft, report, stop)
+            context = self._context = WorkContext(self._job, self._store, draft, report, stop)
             summary = function(cast("StageContext", context))
             return summary, provenance(context.device_used(), self._job.params.get("dataset", {}).get("digest"))
+
+    def _set_checkpoint_aside(self) -> str:
+        """Move away a checkpoint from which the stage did not get anywhere, so that it fails no attempt again."""
+        if self._context is None or self._context.advanced:
+            return ""
+        with suppress(OSError):
+            self._scratch.rename(self._folder / "scratch")
+        return " (its checkpoint was set aside: the next run starts this stage afresh)"
 
     def _publish(
         self, draft: Path, summary: Mapping[str, Any], seconds: Mapping[str, float], used: Mapping[str, Any]

@@ -49,6 +49,7 @@ class WorkContext:
         self._report = report
         self._stop = stop
         self._next_report = 0.0
+        self.advanced = False  # whether the stage has logged anything or reported progress
         self._curves = Curves(self._work / "curves.jsonl")
 
     @cached_property
@@ -74,9 +75,11 @@ class WorkContext:
         return TrainingView(self._dataset, self.params["novel"], presence=self.params.get("presence", "image"))
 
     def log(self, step: int, **metrics: float) -> None:
+        self.advanced = True
         self._curves.add(step, {name: float(value) for name, value in metrics.items()})
 
     def progress(self, done: int, total: int) -> None:
+        self.advanced = True
         now = time.monotonic()
         if now < self._next_report:
             return

@@ -30,7 +30,7 @@ class Display(Protocol):
 def display(stages: Sequence[Stage], workers: int, *, quiet: bool) -> Display:
     """Return the display that suits stderr."""
     if quiet:
-        return QuietDisplay(stages)
+        return QuietDisplay()
     from rich.console import Console
 
     console = Console(stderr=True)
@@ -59,14 +59,10 @@ def line_of(event: Started | Finished, names: Mapping[str, str]) -> str:
 
 
 class QuietDisplay:
-    """Failures only."""
-
-    def __init__(self, stages: Sequence[Stage]) -> None:
-        self._names = {stage.key: stage.name for stage in stages}
+    """Nothing: failures are told when the run ends."""
 
     def event(self, event: Event) -> None:
-        if isinstance(event, Finished) and event.state == "failed":
-            click.echo(line_of(event, self._names), err=True)
+        """Show nothing."""
 
     def tick(self) -> None:
         """Show nothing."""
@@ -130,6 +126,7 @@ class LiveDisplay:
         self._live.stop()
 
     def _view(self) -> "RenderableType":
+        from rich.console import Group
         from rich.progress_bar import ProgressBar
         from rich.table import Table
         from rich.text import Text
@@ -144,8 +141,7 @@ class LiveDisplay:
                 Text(f"{one.done}/{one.total}" if one.total else ""),
                 Text("" if left is None else f"{duration(left)} left"),
             )
-        grid.add_row(Text(overview(self._forecast), style="bold"))
-        return grid
+        return Group(grid, Text(overview(self._forecast), style="bold"))
 
 
 def overview(forecast: Forecast) -> str:

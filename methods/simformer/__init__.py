@@ -58,7 +58,7 @@ class SimFormer:
             raise unknown("variant of simformer", cell.variant, PAIRS)
         model = self._train(cell)
         if cell.variant != "retrained":
-            return plans.evaluate(cell, model, f"{self.title}, {cell.split.name}")
+            return plans.evaluate(cell, model, _title(cell))
         masks = plans.pseudo_labels(cell, model, self.title)
         return plans.evaluate(cell, plans.retrain(cell, masks, self.title), f"{self.title}*, {cell.split.name}")
 
@@ -80,8 +80,7 @@ class SimFormer:
             extra = 0.0
         return Stage(
             kind="train",
-            name=f"{self.title} ({'Basic' if pairs == 'none' else pairs + '-pair'}), {cell.split.name}, "
-            f"seed {cell.seed}",
+            name=f"{_title(cell)}, seed {cell.seed}",
             function="methods.simformer.train:train_simformer",
             version=1,
             params={
@@ -94,6 +93,13 @@ class SimFormer:
             inputs=plans.pretrain(cell),
             cost=plans.training_cost(cell) + extra,
         )
+
+
+def _title(cell: Cell) -> str:
+    """Return the network's name for people: the pairs, J where it matters, the split."""
+    pairs = PAIRS[cell.variant]
+    kind = "Basic" if pairs == "none" else f"{pairs}-pair, J = {cell.settings['simformer'].points}"
+    return f"SimFormer ({kind}), {cell.split.name}"
 
 
 METHOD = SimFormer()

@@ -227,6 +227,30 @@ def test_an_interrupted_stage_goes_on_from_its_checkpoint(tmp_path: Path, store:
     assert all(point["loss"] <= 1 for point in points)
 
 
+def test_a_broken_checkpoint_fails_one_attempt_only(tmp_path: Path, store: Store) -> None:
+    planned = plan(tmp_path)
+    key = stage_of(planned, "train").key
+    scratch = store.work(key) / "scratch"
+    scratch.mkdir(parents=True)
+    (scratch / "step.json").write_text('{"torn')
+    end = run(planned, store).outcomes[key]
+    assert end.state == "failed"
+    assert "checkpoint was set aside" in end.message
+    assert (store.attempt_folder(key, 1) / "scratch" / "step.json").is_file()
+    assert run(planned, store).outcomes[key].state == "done"
+
+
+def test_a_checkpoint_that_led_somewhere_is_kept_when_a_stage_fails(tmp_path: Path, store: Store) -> None:
+    planned = plan(tmp_path, steps=5)
+    key = stage_of(planned, "train").key
+    scratch = store.work(key) / "scratch"
+    scratch.mkdir(parents=True)
+    (scratch / "step.json").write_text("2")
+    (scratch / "step.tmp").mkdir()  # the stage cannot write its next checkpoint
+    assert run(planned, store).outcomes[key].state == "failed"
+    assert (scratch / "step.json").read_text() == "2"
+
+
 @pytest.mark.parametrize("workers", [0, 1])
 def test_a_second_interrupt_ends_at_once(
     tmp_path: Path, store: Store, workers: int, monkeypatch: pytest.MonkeyPatch
