@@ -15,7 +15,7 @@ Access = Literal["training", "evaluation"]
 
 
 def canonical_json(value: object) -> str:
-    """Return the one JSON text of ``value``: sorted keys, no blanks, no NaN. Raises TypeError or ValueError otherwise."""
+    """Return the one JSON text of ``value``: sorted keys, no blanks. Raises TypeError or ValueError, for NaN too."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=True)
 
 

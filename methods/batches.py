@@ -127,4 +127,3 @@ def target(labels: Tensor, present_novel: Sequence[int]) -> Target:
         masks=torch.cat([masks, masks.new_zeros(len(novel), *labels.shape)]),
         has_mask=torch.arange(len(seen) + len(novel), device=labels.device) < len(seen),
     )
-

@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -45,11 +46,30 @@ def save_tensors(path: Path, state: dict[str, Tensor]) -> None:
     save_file({name: value.detach().cpu().contiguous() for name, value in state.items()}, path)
 
 
+def load_imagenet(model: MaskFormer, weights: str) -> None:
+    """Copy ImageNet weights into a ResNet-50 backbone: torchvision's by the name ``imagenet``, or those of a file.
+
+    Raises:
+        BenchmarkError: the download or the file fails, or holds another network.
+    """
+    from torchvision.models import ResNet50_Weights
+
+    try:
+        if weights == "imagenet":
+            state = ResNet50_Weights.IMAGENET1K_V1.get_state_dict(progress=False, check_hash=True)
+        else:
+            state = torch.load(weights, map_location="cpu", weights_only=True)
+        model.backbone.load_state_dict({name: value for name, value in state.items() if not name.startswith("fc.")})
+    except Exception as error:
+        raise BenchmarkError(
+            f"maskformer.weights = {weights!r} cannot be loaded into the backbone ({type(error).__name__}: {error}). "
+            f"Give the path of torchvision's resnet50-0676ba61.pth, or '' for random weights."
+        ) from error
+
+
 def load_backbone(model: MaskFormer, path: Path) -> None:
     """Copy pre-trained weights into ``model.backbone``. Raises BenchmarkError when the sizes differ."""
     try:
         model.backbone.load_state_dict(load_file(path))
     except (RuntimeError, OSError) as error:
         raise BenchmarkError(f"{path} does not fit this backbone: {error}") from error
-
-

@@ -30,7 +30,9 @@ class MaskFormerSettings:
 
     backbone: Literal["resnet50", "narrow"] = "resnet50"
     backbone_width: int = 64
-    weights: str = ""  # "" random, "imagenet", or a file; with `pretrain.iterations` > 0 the pre-trained backbone is used
+    weights: str = (
+        ""  # "" random, "imagenet", or a file; with `pretrain.iterations` > 0 the pre-trained backbone is used
+    )
     feature_channels: int = 256
     hidden: int = 256
     heads: int = 8
@@ -99,7 +101,9 @@ class SimFormerSettings:
     teacher_bn: Literal["train", "eval"] = "train"
     exclude_pad: bool = False
     pair_sampler: Literal["deconf_fixed", "official"] = "deconf_fixed"
-    basic_batch: Literal["independent", "pairs"] = "independent"  # what Basic trains on: single images, or the same pairs
+    basic_batch: Literal["independent", "pairs"] = (
+        "independent"  # what Basic trains on: single images, or the same pairs
+    )
     self_view: Literal["same", "augmented"] = "same"  # Self-Pair: the crop itself, or a second crop of its image
     emulate_world_size: int = 1  # losses normalised over this many groups of the batch, as on so many GPUs [5.4]
     seconds_per_iteration: float = 4.0  # added by the pair losses at J = 100; CPU seconds; for estimates only

@@ -9,7 +9,7 @@ from torch.profiler import record_function
 
 from benchmark.stage import StageContext
 from methods.batches import CropSource, TrainingImages
-from methods.checkpoints import BACKBONE_FILE, MODEL_FILE, load_backbone, save_model
+from methods.checkpoints import BACKBONE_FILE, MODEL_FILE, load_backbone, load_imagenet, save_model
 from methods.maskformer.losses import segmentation_loss
 from methods.maskformer.network import MaskFormer, build_maskformer, parameter_groups
 from methods.pseudo_labels import PseudoLabelledImages
@@ -23,13 +23,15 @@ def new_network(context: StageContext, settings: MaskFormerSettings, classes: in
     model = build_maskformer(settings, classes)
     if "backbone" in context.inputs:
         load_backbone(model, context.inputs["backbone"] / BACKBONE_FILE)
+    elif settings.weights:
+        load_imagenet(model, settings.weights)
     return model.to(context.device)
 
 
 def train_supervised(context: StageContext) -> Mapping[str, Any]:
     """Stage function: writes the trained network.
 
-    With an input stage ``pseudo_labels`` its masks take the place of the training view's [7]; a missing one is an error.
+    With an input stage ``pseudo_labels`` its masks replace the training view's [7]; a missing one is an error.
     """
     p = context.params
     settings = from_json(MaskFormerSettings, p["maskformer"])

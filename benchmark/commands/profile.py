@@ -89,6 +89,7 @@ def measure(plan: Plan, stage: Stage, store: Store, iterations: int, trace: Path
     Raises:
         BenchmarkError: the stage ends before.
     """
+    import torch
     from torch.profiler import ProfilerActivity, profile
 
     from benchmark.execute.context import WorkContext
@@ -97,7 +98,7 @@ def measure(plan: Plan, stage: Stage, store: Store, iterations: int, trace: Path
 
     make_inputs(plan, stage, store)
     one_thread()
-    activities = [ProfilerActivity.CPU, ProfilerActivity.CUDA]
+    activities = [ProfilerActivity.CPU] + [ProfilerActivity.CUDA] * torch.cuda.is_available()
     with profile(activities=activities):
         pass  # the first use of the profiler takes a second
     with borrowed(stage, store) as sandbox:

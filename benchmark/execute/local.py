@@ -12,7 +12,7 @@ from typing import IO, cast
 
 from benchmark.execute.attempt import record_death
 from benchmark.execute.executor import Emit
-from benchmark.execute.machine import ONE_THREAD
+from benchmark.execute.machine import KEEP_MEMORY, ONE_THREAD
 from benchmark.execute.messages import Event, Finished, Job, Started, State, decode
 
 FAREWELL = 5.0  # seconds that an idle worker has to end
@@ -106,7 +106,7 @@ class _Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
-            env=os.environ | ONE_THREAD,
+            env=KEEP_MEMORY | os.environ | ONE_THREAD,
             encoding="utf-8",
             start_new_session=True,
         )

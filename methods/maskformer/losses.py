@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.profiler import record_function
 
 from methods.maskformer.blocks import rows_at_once
 from methods.maskformer.mask_terms import MaskTerms, mask_terms
@@ -59,7 +60,23 @@ def segmentation_loss(
         ``class``, ``focal``, ``dice``, ``complementary`` and ``total``, scalars.
     """
     costs = MatchCosts(settings.match_class, settings.match_mask, settings.match_dice, settings.column_order)
-    pairs = gather_pairs(match_layers(output, targets, costs), targets)
+    with record_function("step: matching"):
+        pairs = gather_pairs(match_layers(output, targets, costs), targets)
+    with record_function("step: losses"):
+        return _weighted_terms(output, targets, pad, pairs, settings, complementary_weight, theta, mask_normaliser)
+
+
+def _weighted_terms(
+    output: Output,
+    targets: Sequence[Target],
+    pad: Tensor,
+    pairs: Pairs,
+    settings: MaskFormerSettings,
+    complementary_weight: float,
+    theta: float,
+    mask_normaliser: Literal["with_mask", "all"] | float,
+) -> dict[str, Tensor]:
+    """Return the terms of ``segmentation_loss`` for given pairs."""
     labels = torch.cat([target.labels for target in targets])  # (sum T,)
     masks = torch.cat([target.masks for target in targets]).bool()  # (sum T, H, W)
     has_mask, drawn = _mask_flags(targets)

@@ -10,11 +10,9 @@ from benchmark.commands.profile import command
 from benchmark.errors import BenchmarkError, Exit
 
 SMOKE = ["--profile", "smoke", "--table", "2", "--splits", "S4"]
-LONGER = ["--set", "training.iterations=20", "--set", "pretrain.iterations=0"]
+LONGER = ["--set", "training.iterations=200", "--set", "pretrain.iterations=0"]
 
 
-@pytest.mark.filterwarnings("ignore:.*CUDA is not available.*:UserWarning")
-@pytest.mark.filterwarnings("ignore:.*Profiler clears events.*:UserWarning")
 def test_sections_of_a_training_step(tmp_path: Path) -> None:
     trace = tmp_path / "trace.json"
     options = ["--row", "Cross-Pair", "--iterations", "3", "--trace", str(trace), "--json"]

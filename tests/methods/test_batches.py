@@ -51,7 +51,7 @@ def test_no_batch_shows_a_novel_pixel(images: TrainingImages) -> None:
     seen = set()
     for step in range(20):
         batch = images.batch(step, images.indices(step, 8))
-        seen |= set(batch.labels.unique().tolist())
+        seen |= set(batch.labels.flatten().tolist())
         assert all(set(t.labels[t.has_mask].tolist()).isdisjoint(NOVEL) for t in batch.targets)
         assert [frozenset(t.labels[~t.has_mask].tolist()) for t in batch.targets] == batch.novel
     assert seen.isdisjoint(NOVEL)
@@ -60,8 +60,8 @@ def test_no_batch_shows_a_novel_pixel(images: TrainingImages) -> None:
 
 def test_an_image_without_any_label_is_an_error_that_names_it() -> None:
     class Empty:
-        ids = ("blank",)
-        novel = ()
+        ids: tuple[str, ...] = ("blank",)
+        novel: tuple[int, ...] = ()
 
         def size(self, image_id: str) -> tuple[int, int]:
             return (64, 64)
@@ -70,7 +70,7 @@ def test_an_image_without_any_label_is_an_error_that_names_it() -> None:
             void = np.full((64, 64), 255, np.uint8)
             return Crop(np.zeros((64, 64, 3), np.uint8), void, void == 0, ())
 
-    with pytest.raises(BenchmarkError, match="'blank'.*50 random crops"):
+    with pytest.raises(BenchmarkError, match=r"'blank'.*50 random crops"):
         TrainingImages(Empty(), SETTINGS, seed=0).crop(0, 0, 0)
 
 

@@ -2,7 +2,7 @@
 
 import importlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +50,7 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def plan(method: str, variant: str = "", **overrides: Any) -> Stage:
+def plan(method: str, variant: str = "", overrides: Mapping[str, Any] = {}) -> Stage:
     settings = resolve(methods()[method], load_profile("smoke"), "mini", "S9", "paper", [overrides])
     return methods()[method].plan(Cell(load_dataset("mini").info, SPLIT, variant, 0, settings))
 
@@ -78,7 +78,7 @@ def run_all(last: Stage, root: Path, few: Few) -> FakeContext:
     [("fully_oracle", ""), ("simformer", ""), ("simformer", "basic"), ("simformer", "self_pair")],
 )
 def test_every_variant_runs_to_its_counts(method: str, variant: str, tmp_path: Path, few: Few) -> None:
-    stage = plan(method, variant, **({} if method == "fully_oracle" else {"simformer.points": 20}))
+    stage = plan(method, variant, {} if method == "fully_oracle" else {"simformer.points": 20})
     counts = Counts.load(run_all(stage, tmp_path, few).out / "counts.npz")
     assert len(counts.image_ids) == 12
     assert (counts.intersection <= counts.prediction).all()
@@ -89,7 +89,7 @@ def test_every_variant_runs_to_its_counts(method: str, variant: str, tmp_path: P
 @pytest.mark.parametrize("variant", ["", "self_pair", "basic"])
 @pytest.mark.parametrize("stop_after", [1, 3])
 def test_simformer_resumes_bit_for_bit(variant: str, stop_after: int, tmp_path: Path, few: Few) -> None:
-    training = plan("simformer", variant, **{"simformer.points": 20}).inputs["model"]
+    training = plan("simformer", variant, {"simformer.points": 20}).inputs["model"]
     for root in (tmp_path / "whole", tmp_path / "parts"):
         run(training.inputs["backbone"], root, few)
     whole = run(training, tmp_path / "whole", few)
@@ -105,7 +105,7 @@ def test_simformer_resumes_bit_for_bit(variant: str, stop_after: int, tmp_path: 
 def test_pairs_change_the_result_and_self_pair_differs_from_cross_pair(tmp_path: Path, few: Few) -> None:
     weights = []
     for variant in ("", "self_pair", "basic"):
-        training = plan("simformer", variant, **{"simformer.points": 20, "simformer.basic_batch": "pairs"})
+        training = plan("simformer", variant, {"simformer.points": 20, "simformer.basic_batch": "pairs"})
         run(training.inputs["model"].inputs["backbone"], tmp_path, few)
         weights.append(load_file(run(training.inputs["model"], tmp_path, few).out / MODEL_FILE)["class_head.weight"])
     assert not torch.equal(weights[0], weights[1])
@@ -115,7 +115,7 @@ def test_pairs_change_the_result_and_self_pair_differs_from_cross_pair(tmp_path:
 
 def test_emulated_processes_change_only_the_normalisers(tmp_path: Path, few: Few) -> None:
     one, two = (
-        plan("simformer", **{"simformer.points": 20, "simformer.emulate_world_size": world}).inputs["model"]
+        plan("simformer", overrides={"simformer.points": 20, "simformer.emulate_world_size": world}).inputs["model"]
         for world in (1, 2)
     )
     run(one.inputs["backbone"], tmp_path, few)
@@ -125,13 +125,13 @@ def test_emulated_processes_change_only_the_normalisers(tmp_path: Path, few: Few
 
 
 def test_a_batch_that_gives_no_pair_to_every_process_is_refused(tmp_path: Path, few: Few) -> None:
-    stage = plan("simformer", **{"simformer.emulate_world_size": 4}).inputs["model"]
+    stage = plan("simformer", overrides={"simformer.emulate_world_size": 4}).inputs["model"]
     with pytest.raises(BenchmarkError, match="multiple of 8"):
         run(stage, tmp_path, few)
 
 
 def test_star_learns_from_pseudo_labels_and_never_without_them(tmp_path: Path, few: Few) -> None:
-    evaluation = plan("simformer", "retrained", **{"simformer.points": 20})
+    evaluation = plan("simformer", "retrained", {"simformer.points": 20})
     retraining = evaluation.inputs["model"]
     labels = retraining.inputs["pseudo_labels"]
     for stage in closure([labels]):
