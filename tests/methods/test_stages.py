@@ -50,8 +50,8 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def plan(method: str, variant: str = "", overrides: Mapping[str, Any] = {}) -> Stage:
-    settings = resolve(methods()[method], load_profile("smoke"), "mini", "S9", "paper", [overrides])
+def plan(method: str, variant: str = "", overrides: Mapping[str, Any] | None = None, preset: str = "paper") -> Stage:
+    settings = resolve(methods()[method], load_profile("smoke"), "mini", "S9", preset, [overrides or {}])
     return methods()[method].plan(Cell(load_dataset("mini").info, SPLIT, variant, 0, settings))
 
 
@@ -100,6 +100,38 @@ def test_simformer_resumes_bit_for_bit(variant: str, stop_after: int, tmp_path: 
     assert expected.keys() == found.keys()
     for name, value in expected.items():
         assert torch.equal(value, found[name]), name
+
+
+def test_the_official_preset_differs_in_its_switches_and_runs(tmp_path: Path, few: Few) -> None:
+    few_points = {"simformer.points": 20}
+    paper, official = (plan("simformer", "", few_points, preset).inputs["model"] for preset in ("paper", "official"))
+    assert official.params["presence"] == "crop"
+    assert official.params["maskformer"]["column_order"] == "official"
+    assert official.params["simformer"]["student_pairing"] == "same_image"
+    assert official.inputs["backbone"].key == paper.inputs["backbone"].key
+    run(official.inputs["backbone"], tmp_path, few)
+    losses = [run(stage, tmp_path, few).curves[1] for stage in (paper, official)]
+    assert losses[0] != losses[1]
+
+
+@pytest.mark.parametrize(
+    "switches",
+    [
+        {"simformer.self_view": "augmented"},
+        {"simformer.valid_rule": "and", "simformer.detach_features": False},
+        {"simformer.distillation": "b0.5", "simformer.student": "full_logit_c", "simformer.teacher_bn": "eval"},
+        {"simformer.exclude_pad": True, "simformer.basic_batch": "independent"},
+    ],
+)
+def test_every_switch_reaches_the_training(switches: dict[str, Any], tmp_path: Path, few: Few) -> None:
+    variant = {"simformer.self_view": "self_pair", "simformer.exclude_pad": "basic"}.get(next(iter(switches)), "")
+    common = {"simformer.points": 20, "simformer.basic_batch": "pairs"}
+    plain, changed = (plan("simformer", variant, {**common, **s}).inputs["model"] for s in ({}, switches))
+    assert plain.key != changed.key
+    run(plain.inputs["backbone"], tmp_path, few)
+    first, second = (run(stage, tmp_path, few) for stage in (plain, changed))
+    last = max(first.curves)
+    assert first.curves[last] != second.curves[last]
 
 
 def test_pairs_change_the_result_and_self_pair_differs_from_cross_pair(tmp_path: Path, few: Few) -> None:
