@@ -15,7 +15,7 @@ from typing import Literal
 
 import click
 
-from benchmark.commands.options import DEFAULT_STORE
+from benchmark.commands.options import store_option
 from benchmark.errors import BenchmarkError, Exit
 
 DISTRIBUTION = "weak-shot-segmentation-benchmark"
@@ -49,14 +49,7 @@ class Places:
 
 
 @click.command()
-@click.option(
-    "--store",
-    type=click.Path(file_okay=False, path_type=Path),
-    envvar="BENCHMARK_STORE",
-    default=DEFAULT_STORE,
-    show_default=True,
-    help="Folder of the results; $BENCHMARK_STORE sets it too.",
-)
+@store_option
 @click.option("--uri", help="MLflow tracking URI.  [default: $MLFLOW_TRACKING_URI, else SQLite beside the store]")
 @click.option("--dataset", help="Look at this dataset too: name, or path of a dataset YAML.")
 @click.option("--data-root", type=click.Path(path_type=Path), help="Folder in which the dataset of --dataset lies.")

@@ -20,6 +20,15 @@ ALL_TABLES = ("1", "2", "3")
 PRESETS = ("paper", "official")
 DEFAULT_STORE = Path(".benchmark", "store")
 
+store_option = click.option(
+    "--store",
+    type=click.Path(file_okay=False, path_type=Path),
+    envvar="BENCHMARK_STORE",
+    default=DEFAULT_STORE,
+    show_default=True,
+    help="Folder of the results; $BENCHMARK_STORE sets it too.",
+)
+
 
 def split_names(context: click.Context, option: click.Parameter, value: str | None) -> tuple[str, ...] | None:
     """Return ``("a", "b")`` for ``a,b``: blanks trimmed, repetitions dropped, order kept; ``None`` for no option."""
@@ -174,14 +183,7 @@ def _options(*, with_table: bool) -> list[Callable[..., Any]]:
             show_default=True,
             help="paper: what the text says; official: what the released code does.",
         ),
-        click.option(
-            "--store",
-            type=click.Path(file_okay=False, path_type=Path),
-            envvar="BENCHMARK_STORE",
-            default=DEFAULT_STORE,
-            show_default=True,
-            help="Folder of the results; $BENCHMARK_STORE sets it too.",
-        ),
+        store_option,
         click.option(
             "--seeds",
             callback=split_seeds,

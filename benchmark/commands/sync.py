@@ -5,21 +5,14 @@ from pathlib import Path
 
 import click
 
-from benchmark.commands.options import DEFAULT_STORE
+from benchmark.commands.options import store_option
 from benchmark.errors import Exit
 from benchmark.store import Store
 from benchmark.tracking import Mirror, Outcome, public
 
 
 @click.command()
-@click.option(
-    "--store",
-    type=click.Path(file_okay=False, path_type=Path),
-    envvar="BENCHMARK_STORE",
-    default=DEFAULT_STORE,
-    show_default=True,
-    help="Folder of the results; $BENCHMARK_STORE sets it too.",
-)
+@store_option
 @click.option("--uri", help="MLflow tracking URI.  [default: $MLFLOW_TRACKING_URI, else SQLite beside the store]")
 def command(store: Path, uri: str | None) -> int:
     """Send MLflow every executed stage of the store that it does not have yet; doing it twice changes nothing.

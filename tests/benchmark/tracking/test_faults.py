@@ -1,0 +1,68 @@
+"""No fault of MLflow gets through."""
+
+import shutil
+
+import pytest
+
+from benchmark.store import Store
+from benchmark.tracking import Mirror, Outcome
+from tests.benchmark.tracking.support import KEY, Client, Made, all_runs, finish
+
+
+def test_server_that_is_down_is_one_line_and_sync_makes_it_up(store: Store, client: Client) -> None:
+    told: list[str] = []
+    keys = [f"{number:064x}" for number in range(5)]
+    for key in keys:
+        finish(store, key)
+    down = Mirror(store, "http://someone:secret@127.0.0.1:9", interval=0.01, warn=told.append)
+    down.start()
+    for key in keys:
+        down.notify(key)
+    down.close()
+    assert len(told) == 1
+    assert "python -m benchmark sync --store" in told[0]
+    assert "secret" not in told[0]
+    assert "secret" not in "".join(file.read_text() for file in (store.root / "mlflow").glob("*.json"))
+    assert Mirror(store).sync().runs == {Outcome.SENT: 5}
+    assert len(all_runs(client)) == 5
+
+
+def test_sync_gives_up_on_a_server_that_is_down(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+
+    def refuse(uri: str) -> None:
+        calls.append(uri)
+        raise ConnectionError("refused")
+
+    monkeypatch.setattr("benchmark.tracking.mirror.connect", refuse)
+    for number in range(6):
+        finish(store, f"{number:064x}")
+    report = Mirror(store, warn=lambda _: None).sync()
+    assert len(calls) == 3
+    assert len(report.failed) == 6
+    assert not report.runs
+
+
+def test_one_stage_that_cannot_be_sent_does_not_keep_back_the_others(store: Store, client: Client) -> None:
+    for number in range(3):
+        finish(store, f"{number:064x}")
+    (store.folder("0" * 64) / "stage.json").write_text("broken")
+    report = Mirror(store, warn=lambda _: None).sync()
+    assert report.runs == {Outcome.SENT: 2}
+    assert list(report.failed) == ["0" * 64]
+
+
+def test_folder_that_cannot_be_written_stops_nothing(store: Store) -> None:
+    shutil.rmtree(store.root.parent / "mlflow")
+    (store.root.parent / "mlflow").write_text("a file where the folder should be")
+    told: list[str] = []
+    mirror = Mirror(store, warn=told.append)
+    assert not mirror.prepare()
+    finish(store)
+    assert mirror.update(KEY) is None
+    assert len(told) == 1
+
+
+def test_tables_are_made_by_one_of_two_processes_and_both_keep_quiet(made: Made) -> None:
+    """Without the lock one of them crashes in MLflow's migration; unasked, MLflow, SQLAlchemy and Alembic talk."""
+    assert made.said == [(0, "", "")] * 2

@@ -1,0 +1,95 @@
+"""Twice is as good as once."""
+
+import json
+import shutil
+import threading
+from pathlib import Path
+
+import pytest
+
+from benchmark.store import Store
+from benchmark.tracking import Mirror, Outcome, connect, sqlite_file, tracking_uri
+from tests.benchmark.tracking.support import (
+    KEY,
+    Client,
+    all_runs,
+    counts_of_mini,
+    dump,
+    finish,
+    history,
+)
+
+
+def test_again_sends_nothing(store: Store, client: Client) -> None:
+    finish(store, counts=counts_of_mini())
+    Mirror(store).update(KEY)
+    before = dump(store)
+    update = Mirror(store).update(KEY)
+    assert update is not None
+    assert update.outcomes == (Outcome.PRESENT,)
+    assert dump(store) == before
+
+
+def test_lost_state_duplicates_nothing(store: Store) -> None:
+    """A crash between making the run and writing the state leaves a run without state."""
+    finish(store, counts=counts_of_mini())
+    Mirror(store).update(KEY)
+    before = dump(store)
+    shutil.rmtree(store.root / "mlflow")
+    assert Mirror(store).update(KEY) is not None
+    assert dump(store) == before
+
+
+def test_crash_before_the_state_is_written_is_made_up(
+    store: Store, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish(store)
+
+    def crash(_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("benchmark.tracking.state.State.save", crash)
+        with pytest.raises(KeyboardInterrupt):
+            Mirror(store).update(KEY)
+    assert [run.info.status for run in all_runs(client)] == ["RUNNING"]
+    Mirror(store).update(KEY)
+    (run,) = all_runs(client)
+    assert (run.info.status, len(history(client, run))) == ("FINISHED", 5)
+
+
+def test_two_servers_are_kept_apart(store: Store, tables: Path, tmp_path: Path) -> None:
+    finish(store)
+    other = shutil.copy(tables, tmp_path / "other.db")
+    for uri in (None, f"sqlite:///{other}"):
+        update = Mirror(store, uri).update(KEY)
+        assert update is not None
+        assert update.outcomes == (Outcome.SENT,)
+    assert len(json.loads((store.root / "mlflow" / f"{KEY}.json").read_text())) == 2
+    assert len(all_runs(connect(f"sqlite:///{other}"))) == 1
+
+
+def test_run_that_mlflow_lost_is_sent_again_by_sync(store: Store, tables: Path) -> None:
+    finish(store)
+    Mirror(store).update(KEY)
+    shutil.copy(tables, sqlite_file(tracking_uri(store.root)) or "")
+    report = Mirror(store).sync()
+    assert report.runs == {Outcome.SENT: 1}
+    assert len(all_runs(connect(tracking_uri(store.root)))) == 1
+
+
+def test_many_at_once_make_one_run(store: Store, client: Client) -> None:
+    finish(store)
+    outcomes: list[Outcome] = []
+
+    def mirror() -> None:
+        update = Mirror(store).update(KEY)
+        outcomes.extend(update.outcomes if update else ())
+
+    threads = [threading.Thread(target=mirror) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes) == [*[Outcome.PRESENT] * 3, Outcome.SENT]
+    assert len(all_runs(client)) == 1
