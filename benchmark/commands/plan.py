@@ -11,7 +11,7 @@ from benchmark.commands.options import Selection, selection_options
 from benchmark.errors import Exit
 from benchmark.estimate import wall_seconds
 from benchmark.execute.display import duration
-from benchmark.execute.machine import available_cores
+from benchmark.execute.machine import default_workers
 from benchmark.plan import Plan
 from benchmark.store import Store
 
@@ -30,7 +30,7 @@ def command(selection: Selection, workers: int | None, as_json: bool) -> int:
         click.echo(reason, err=True)
         return Exit.NOTHING
     if not as_json:
-        click.echo(listing(plan, selection.store, workers or available_cores()))
+        click.echo(listing(plan, selection.store, workers or default_workers()))
     return Exit.OK
 
 

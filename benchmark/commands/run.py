@@ -11,7 +11,7 @@ from benchmark.commands.options import Selection, selection_options
 from benchmark.commands.plan import listing, nothing_selected
 from benchmark.errors import Exit
 from benchmark.execute.display import display, duration
-from benchmark.execute.machine import available_cores
+from benchmark.execute.machine import default_workers
 from benchmark.execute.messages import Event, Finished, Started
 from benchmark.execute.scheduler import Observer
 from benchmark.execute.session import Session, make_stages
@@ -25,7 +25,11 @@ if TYPE_CHECKING:
 
 @click.command()
 @selection_options()
-@click.option("--workers", type=click.IntRange(min=0), help="Worker processes; 0 works inline.  [default: all cores]")
+@click.option(
+    "--workers",
+    type=click.IntRange(min=0),
+    help="Worker processes; 0 works inline.  [default: one a GPU, else one a core]",
+)
 @click.option("--dry-run", is_flag=True, help="Show what would be made, and stop.")
 @click.option("--first", is_flag=True, help="Make one cell here and now, in this process.")
 @click.option("--no-mlflow", is_flag=True, help="Do not mirror the run to MLflow.")
@@ -42,7 +46,7 @@ def command(
     if reason:
         click.echo(reason, err=True)
         return Exit.NOTHING
-    workers = 0 if first else available_cores() if workers is None else workers
+    workers = 0 if first else default_workers() if workers is None else workers
     if dry_run:
         click.echo(listing(plan, selection.store, max(1, workers)))
         return Exit.OK

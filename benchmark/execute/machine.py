@@ -13,6 +13,8 @@ ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_
 # miniature training step take a third less time, SimNet an eighth. Other C libraries ignore these.
 KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(1 << 30)}
 
+NVIDIA_GPUS = Path("/proc/driver/nvidia/gpus")  # a folder for each; asking torch would cost seconds
+
 
 def available_cores() -> int:
     """Return the number of cores this process may use: its affinity, and the share its control group grants."""
@@ -22,6 +24,13 @@ def available_cores() -> int:
     except (OSError, ValueError):
         return cores
     return cores if quota == "max" else max(1, min(cores, int(quota) // int(period)))
+
+
+def default_workers() -> int:
+    """Return one worker for each GPU that the driver shows; for each core where there is none, or it is not wanted."""
+    if os.environ.get("BENCHMARK_DEVICE", "").startswith("cpu"):
+        return available_cores()
+    return len(list(NVIDIA_GPUS.glob("*"))) or available_cores()
 
 
 def one_thread() -> None:

@@ -16,13 +16,14 @@ from hypothesis import strategies as st
 
 from benchmark import datasets
 from benchmark.errors import BenchmarkError
+from benchmark.execute import machine
 from benchmark.execute.attempt import load_function, make
 from benchmark.execute.context import WorkContext
 from benchmark.execute.curves import Curves
 from benchmark.execute.display import PlainDisplay, duration
 from benchmark.execute.executor import Interrupts, counted_interrupts
 from benchmark.execute.forecast import Forecast
-from benchmark.execute.machine import available_cores, choose_device
+from benchmark.execute.machine import available_cores, choose_device, default_workers
 from benchmark.execute.messages import Event, Finished, Job, Progress, Started, decode, encode, job_of
 from benchmark.execute.scheduler import Scheduler
 from benchmark.execute.session import Session, make_stages
@@ -503,6 +504,17 @@ def test_durations(seconds: float, text: str) -> None:
 
 def test_cores_are_at_least_one() -> None:
     assert 1 <= available_cores() <= (os.cpu_count() or 1)
+
+
+def test_one_worker_a_gpu_unless_the_cpu_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("BENCHMARK_DEVICE", raising=False)
+    monkeypatch.setattr(machine, "NVIDIA_GPUS", tmp_path)
+    assert default_workers() == available_cores()
+    for name in ("0000:01:00.0", "0000:02:00.0", "0000:03:00.0"):
+        (tmp_path / name).mkdir()
+    assert default_workers() == 3
+    monkeypatch.setenv("BENCHMARK_DEVICE", "cpu")
+    assert default_workers() == available_cores()
 
 
 def test_functions_are_found_by_name() -> None:
