@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+# Test processes share the cores: more threads than that only wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
