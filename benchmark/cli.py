@@ -14,6 +14,7 @@ import click
 
 from benchmark import __version__
 from benchmark.errors import BenchmarkError, Exit, unknown
+from benchmark.files import FULL, naming
 
 
 class Verb(NamedTuple):
@@ -71,18 +72,19 @@ def group() -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code; whatever goes wrong is said on stderr."""
     try:
-        code = _invoke(list(sys.argv[1:] if arguments is None else arguments))
-        sys.stdout.flush()
+        return _invoke(list(sys.argv[1:] if arguments is None else arguments))
     except BrokenPipeError:  # `... | head`: nobody reads on, and that is fine
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.OK
-    return code
 
 
 def _invoke(arguments: list[str]) -> int:
     try:
-        with group.make_context("python -m benchmark", arguments) as context:
-            result = group.invoke(context)
+        with naming(Path("standard output"), "Free space or send it elsewhere.", FULL):
+            with group.make_context("python -m benchmark", arguments) as context:
+                result = group.invoke(context)
+            if sys.stdout:  # closed by `>&-`
+                sys.stdout.flush()
         return result if isinstance(result, int) else Exit.OK
     except click.exceptions.Exit as exit_:
         return exit_.exit_code

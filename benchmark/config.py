@@ -1,6 +1,6 @@
 """Profiles and settings: files and options become validated, frozen dataclasses."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from benchmark import registry
 from benchmark.errors import BenchmarkError, unknown
 from benchmark.registry import Method
 from benchmark.validation import validated
-from benchmark.yaml12 import load_yaml, parse_yaml
+from benchmark.yaml12 import load_mapping, load_yaml, parse_yaml
 
 __all__ = ["Profile", "load_profile", "load_yaml", "parse_yaml", "resolve", "setting_names", "validated"]
 
@@ -51,9 +51,7 @@ def load_profile(name_or_path: str) -> Profile:
         if _is_path(name_or_path):
             raise BenchmarkError(f"there is no profile file {path}.")
         raise unknown("profile", name_or_path, profile_names(), "--profile (a path ends in .yaml)")
-    data = load_yaml(path)
-    if not isinstance(data, dict):
-        raise BenchmarkError(f"{path}: a profile maps sections to settings, found {type(data).__name__}.")
+    data = load_mapping(path, "a profile maps sections to settings")
     description, datasets = data.pop("description", ""), data.pop("datasets", {})
     _check(path, description, data, datasets)
     return Profile(path.stem, path, description, data, datasets)
@@ -117,17 +115,18 @@ def resolve(
     dataset: str,
     split: str,
     preset: str,
-    overrides: Sequence[Mapping[str, Any]] = (),
+    overrides: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """Return section -> instance of the dataclass that ``method`` declares for it.
 
-    Later wins: defaults of the dataclass, preset, profile, its exceptions for the dataset, ``overrides`` in order. What
-    the method does not declare is ignored here; that somebody declares it has been checked where it was written.
+    Later wins: defaults of the dataclass, preset, profile, its exceptions for the dataset, ``overrides`` in order:
+    who says so -> dotted setting -> value. What the method does not declare is ignored here; that somebody declares it
+    has been checked where it was written.
 
     Raises:
         BenchmarkError: lists every wrong value with its dotted path and where it was set.
     """
-    values: dict[str, dict[str, Any]] = {section: {} for section in method.settings}
+    found: dict[str, dict[str, Any]] = {section: {} for section in method.settings}
     origin: dict[str, str] = {}
     preset_values = method.preset(preset, dataset, split)
     declared = setting_names([method])
@@ -137,13 +136,13 @@ def resolve(
     settings = [
         *((*_parts(key), value, f"preset {preset} of {method.name}") for key, value in preset_values.items()),
         *profile.settings(dataset),
-        *((*_parts(key), value, "set") for override in overrides for key, value in override.items()),
+        *((*_parts(key), value, who) for who, values in (overrides or {}).items() for key, value in values.items()),
     ]
     for section, key, value, where in settings:
         if f"{section}.{key}" in declared:
-            values[section][key] = value
+            found[section][key] = value
             origin[f"{section}.{key}"] = where
-    return _instances(method, values, origin)
+    return _instances(method, found, origin)
 
 
 def _parts(dotted: str) -> tuple[str, str]:

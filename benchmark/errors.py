@@ -32,4 +32,5 @@ def unknown(kind: str, value: object, valid: Iterable[object], where: str = "") 
     near = difflib.get_close_matches(str(value), names, n=3, cutoff=0.5)
     place = f" in {where}" if where else ""
     hint = f" Did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
-    return BenchmarkError(f"unknown {kind} {str(value)!r}{place}.{hint} Known: {', '.join(names) or 'none'}.")
+    known = ", ".join(name or "'' (the default)" for name in names) or "none"
+    return BenchmarkError(f"unknown {kind} {str(value)!r}{place}.{hint} Known: {known}.")

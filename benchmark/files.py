@@ -73,11 +73,22 @@ def naming(folder: Path, way_out: str, reasons: Mapping[int, str] = REFUSED) -> 
     """Turn the errors of a full, read-only or forbidden disk into a BenchmarkError that names path and way out."""
     try:
         yield
-    except OSError as error:
-        if error.errno is None or error.errno not in reasons:
+    except BenchmarkError:
+        raise
+    except Exception as error:
+        refusal = _refusal(error, reasons)
+        if refusal is None:
             raise
-        place = error.filename or folder
-        raise BenchmarkError(f"cannot write {place}: {reasons[error.errno]}. {way_out}") from error
+        place = refusal.filename or folder
+        raise BenchmarkError(f"cannot write {place}: {reasons[refusal.errno or 0]}. {way_out}") from error
+
+
+def _refusal(error: Exception, reasons: Mapping[int, str]) -> OSError | None:
+    """Return the error of the disk that ``error`` is, or that a library put its own one over, as torch does."""
+    if isinstance(error, OSError) and error.errno in reasons:
+        return error
+    cause = error.__cause__ or error.__context__
+    return cause if isinstance(cause, OSError) and cause.errno in FULL else None
 
 
 def _plain(value: Any) -> Any:

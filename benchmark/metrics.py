@@ -1,6 +1,5 @@
 """Pixels counted per image and class, and the mean IoU of any set of classes computed from these counts alone."""
 
-import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,8 +58,12 @@ class Counts:
         try:
             with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
                 found = {name: file[name] for name in ("version", "image_ids", *_ARRAYS)}
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise BenchmarkError(f"{path}: not a file of counts ({error}). Run the evaluation again.") from error
+        except FileNotFoundError as error:
+            raise BenchmarkError(f"{path}: no such file. {_way_out(path)}") from error
+        except Exception as error:  # zipfile, zlib and numpy have many words for damage
+            raise BenchmarkError(
+                f"{path}: the file of counts is damaged ({type(error).__name__}). {_way_out(path)}"
+            ) from error
         _check(path, found)
         ids = tuple(str(name) for name in found["image_ids"])
         return cls(ids, *(found[name] for name in _ARRAYS))
@@ -71,11 +74,15 @@ def _check(path: Path, found: dict[str, NDArray[Any]]) -> None:
     if int(found["version"]) != EVALUATOR_VERSION:
         raise BenchmarkError(
             f"{path}: counted by evaluator version {int(found['version'])}, this is version {EVALUATOR_VERSION}; "
-            f"numbers of two versions are not mixed. Run the evaluation again."
+            f"numbers of two versions are not mixed. {_way_out(path)}"
         )
     shapes = {name: found[name].shape for name in _ARRAYS}
     if len(set(shapes.values())) != 1 or found["intersection"].shape[:1] != found["image_ids"].shape:
-        raise BenchmarkError(f"{path}: arrays of unequal shapes {shapes}. Run the evaluation again.")
+        raise BenchmarkError(f"{path}: arrays of unequal shapes {shapes}. {_way_out(path)}")
+
+
+def _way_out(path: Path) -> str:
+    return f"Delete the folder {path.parent} and run again."
 
 
 class CountsBuilder:

@@ -243,7 +243,8 @@ class _Planner:
                 self.info.name,
                 cell.column.split,
                 self.preset,
-                (*cell.overrides, *self.overrides),
+                {f"table {table.name}, {who}": values for who, values in cell.overrides.items()}
+                | {"--set": {name: value for override in self.overrides for name, value in override.items()}},
             )
             made = Cell(self.info, self.splits[cell.column.split], cell.row.variant, seed, settings)
             return _with_keys(method.plan(made), where)

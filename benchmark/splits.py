@@ -11,7 +11,7 @@ from typing import NamedTuple
 from benchmark.errors import BenchmarkError, unknown
 from benchmark.paths import data_folder
 from benchmark.validation import validated
-from benchmark.yaml12 import load_yaml
+from benchmark.yaml12 import load_mapping
 
 FOLDS = ("S1", "S2", "S3", "S4")  # a quarter of the classes is novel
 GROWING = {"S5": 30, "S6": 35, "S7": 40, "S8": 45, "S9": 50}  # nominal percentage of novel classes
@@ -80,7 +80,8 @@ def split_file(dataset: str) -> SplitFile:
 
 def read_split_file(path: Path) -> SplitFile:
     """Read and validate one split file, its ids unchecked (``faults``)."""
-    return validated(SplitFile, load_yaml(path), str(path))
+    expected = "a split file maps dataset, title, source, rule, seed, classes and splits to values"
+    return validated(SplitFile, load_mapping(path, expected), str(path))
 
 
 class Source(NamedTuple):

@@ -52,8 +52,7 @@ class Store:
 
     def spec(self, key: str) -> dict[str, Any]:
         """Return ``stage.json`` of a stage that is complete or has been attempted."""
-        finished = self.folder(key) / "stage.json"
-        return self._json(finished if finished.is_file() else self.work(key) / "stage.json")
+        return self._json((self.find(key) or self.work(key)) / "stage.json")
 
     def keys(self) -> Iterator[str]:
         """Yield the keys of all complete results, sorted."""
@@ -77,7 +76,7 @@ class Store:
             return list(self.result(key).get("attempts", []))
         folders = sorted(self.work(key).glob("attempts/[0-9]*"), key=lambda folder: int(folder.name))
         records = (read_json(folder / "attempt.json") for folder in folders)
-        return [record for record in records if isinstance(record, dict)]
+        return [record for record in records if isinstance(record, dict) and "state" in record]
 
     def attempt_folder(self, key: str, number: int) -> Path:
         """Return the folder with the record, log and error of one attempt at an unfinished stage."""
@@ -149,9 +148,9 @@ class Store:
 
     def _json(self, path: Path) -> dict[str, Any]:
         content = read_json(path)
-        if not isinstance(content, dict):
-            state = "is damaged; delete its folder and run again" if path.exists() else "does not exist"
-            raise BenchmarkError(f"{path} {state}.")
+        if not isinstance(content, dict) or not content:
+            state = "is damaged" if path.exists() else "does not exist"
+            raise BenchmarkError(f"{path} {state}; delete its folder and run again.")
         return content
 
 

@@ -7,9 +7,11 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from benchmark.config import load_yaml, validated
 from benchmark.errors import BenchmarkError, unknown
+from benchmark.orderings import Ordering
 from benchmark.paths import data_folder
+from benchmark.validation import validated
+from benchmark.yaml12 import load_mapping
 
 
 class _Model(BaseModel):
@@ -56,9 +58,9 @@ class TableCell(NamedTuple):
     printed: float | None
 
     @property
-    def overrides(self) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-        """Settings of the row, then of the column, which wins."""
-        return self.row.set, self.column.set
+    def overrides(self) -> dict[str, Mapping[str, Any]]:
+        """Who sets what: the row, then the column, which wins."""
+        return {f"row {self.row.label!r}": self.row.set, f"column {self.column.label!r}": self.column.set}
 
 
 class Table(_Model):
@@ -89,7 +91,7 @@ class Table(_Model):
 
     @model_validator(mode="after")
     def _consistent(self) -> "Table":
-        faults = [*self._repeated(), *self._misprinted()]
+        faults = [*self._repeated(), *self._misprinted(), *self._misplaced(), *self._misordered()]
         if faults:
             raise ValueError("; ".join(faults))
         return self
@@ -109,11 +111,44 @@ class Table(_Model):
         if self.plot.nominal and len(self.plot.nominal) != len(self.columns):
             yield f"plot has {len(self.plot.nominal)} nominal positions, but there are {len(self.columns)} columns"
 
+    def _misplaced(self) -> Iterator[str]:
+        """Say which rows or columns along the plot's axis have no place on it."""
+        x = self.plot.x
+        if x == "column" or (x == "novel_ratio" and self.plot.kind != "lines"):
+            return
+        along = self.rows if self.plot.kind == "lines" else self.columns
+        lost = [repr(one.label) for one in along if swept(one, x) is None]
+        if lost:
+            yield (
+                f"the plot's x is {x!r}, but no number of that name is set by {', '.join(lost)}; give each row or "
+                f"column along the axis a `set` with it, or let x be `column`"
+            )
+
+    def _misordered(self) -> Iterator[str]:
+        for text in self.orderings:
+            try:
+                self._claim(text)
+            except BenchmarkError as error:
+                yield str(error).removesuffix(".")
+
+    def _claim(self, text: str) -> Ordering:
+        return Ordering.parse(text, (row.label for row in self.rows), (column.label for column in self.columns))
+
+    def claims(self) -> tuple[Ordering, ...]:
+        """Return the orderings, read."""
+        return tuple(self._claim(text) for text in self.orderings)
+
     def cells(self) -> Iterator[TableCell]:
         """Yield every cell, row by row."""
         for row in self.rows:
             printed = self.paper.get(row.label, (None,) * len(self.columns))
             yield from (TableCell(row, column, value) for column, value in zip(self.columns, printed, strict=True))
+
+
+def swept(one: Row | Column, setting: str) -> float | None:
+    """Return the number that a row or column gives the one setting whose last part is ``setting``, if it does."""
+    values = [value for name, value in one.set.items() if name.rpartition(".")[2] == setting]
+    return float(values[0]) if len(values) == 1 and isinstance(values[0], int | float) else None
 
 
 def table_file_names() -> list[str]:
@@ -131,7 +166,4 @@ def load_table(name_or_path: str) -> Table:
 
 
 def _read(path: Path) -> Table:
-    content = load_yaml(path)
-    if not isinstance(content, dict):
-        raise BenchmarkError(f"{path}: a table maps name, title, columns, rows, ... to values.")
-    return validated(Table, content, str(path))
+    return validated(Table, load_mapping(path, "a table maps name, title, columns, rows, ... to values"), str(path))

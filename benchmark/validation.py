@@ -20,7 +20,7 @@ def validated(model: type[T], data: Any, where: str) -> T:
     """Return ``data`` as an instance of ``model``, a pydantic model or a dataclass of the standard library.
 
     Data is taken as JSON would be: lists may become tuples and whole numbers floats, but ``"1"`` is no number and ``1``
-    is no boolean.
+    is no boolean. A field may be ``Annotated`` with a range (``pydantic.Field``); NaN and infinity are in none.
 
     Raises:
         BenchmarkError: lists every error with its dotted path, and near matches for unknown keys.
@@ -54,14 +54,14 @@ def _fields_of(model: Any) -> Any:
     from pydantic import ConfigDict
     from typing_extensions import TypedDict  # pydantic accepts no other before Python 3.12
 
-    hints = get_type_hints(model)
+    hints = get_type_hints(model, include_extras=True)
     names = {
         field.name: hints[field.name] if _has_default(field) else Required[hints[field.name]]
         for field in dataclasses.fields(model)
         if field.init
     }
     shape = TypedDict(model.__name__, names, total=False)  # type: ignore[misc]
-    shape.__pydantic_config__ = ConfigDict(strict=True, extra="forbid")  # type: ignore[attr-defined]
+    shape.__pydantic_config__ = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)  # type: ignore[attr-defined]
     return shape
 
 
@@ -77,8 +77,10 @@ def _lines(error: "ValidationError", data: Any, names: Sequence[str], where: str
             yield f"{place}: unknown key.{_hint(one['loc'], names)}"
         elif one["type"] == "missing":
             yield f"{place}: missing."
+        elif one["type"] == "value_error":  # what a model checks itself; it names the value
+            yield f"{place}: {one['msg'].removeprefix('Value error, ')}."
         else:
-            yield f"{place}: {one['msg'].removeprefix('Value error, ')}, found {_found(data, one)}."
+            yield f"{place}: {one['msg']}, found {_found(data, one)}."
 
 
 def _hint(location: Sequence[object], names: Sequence[str]) -> str:

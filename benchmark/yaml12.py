@@ -66,6 +66,18 @@ def parse_yaml(text: str, where: str) -> Any:
         raise BenchmarkError(f"{where}: not valid YAML: {error}.") from error
 
 
+def load_mapping(path: Path, expected: str) -> dict[Any, Any]:
+    """Return the keys and values of a YAML file; ``expected`` says what they are: ``a table maps names to values``.
+
+    Raises BenchmarkError where the file cannot be read, is empty or holds something else.
+    """
+    content = load_yaml(path)
+    if not isinstance(content, dict):
+        found = "an empty file" if content is None else f"{content!r:.80}"
+        raise BenchmarkError(f"{path}: {expected}; found {found}.")
+    return content
+
+
 def load_yaml(path: Path) -> Any:
     """Return the value of a YAML file. Raises BenchmarkError with file and line where it cannot be read."""
     try:

@@ -5,8 +5,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from benchmark.errors import BenchmarkError
@@ -20,7 +20,7 @@ BACKBONE_FILE = "backbone.safetensors"
 def save_model(path: Path, model: MaskFormer, settings: MaskFormerSettings, classes: int) -> None:
     """Write the weights with the settings that rebuild the network."""
     state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
-    save_file(state, path, metadata={"maskformer": json.dumps(asdict(settings)), "classes": str(classes)})
+    _write(path, state, {"maskformer": json.dumps(asdict(settings)), "classes": str(classes)})
 
 
 def load_model(path: Path, device: str = "cpu") -> MaskFormer:
@@ -32,18 +32,18 @@ def load_model(path: Path, device: str = "cpu") -> MaskFormer:
         model = build_maskformer(settings, int(described["classes"]))
         model.load_state_dict(load_file(path))
     except FileNotFoundError as error:
-        raise BenchmarkError(f"{path}: no such checkpoint.") from error
+        raise BenchmarkError(f"{path}: no such checkpoint. {_way_out(path)}") from error
     except Exception as error:
         raise BenchmarkError(
             f"{path} is not a MaskFormer checkpoint of this benchmark ({type(error).__name__}: {error}). "
-            f"Remove the stage's folder and run again."
+            f"{_way_out(path)}"
         ) from error
     return model.to(device).eval()
 
 
 def save_tensors(path: Path, state: dict[str, Tensor]) -> None:
     """Write named tensors."""
-    save_file({name: value.detach().cpu().contiguous() for name, value in state.items()}, path)
+    _write(path, {name: value.detach().cpu().contiguous() for name, value in state.items()})
 
 
 def load_imagenet(model: MaskFormer, weights: str) -> None:
@@ -68,8 +68,17 @@ def load_imagenet(model: MaskFormer, weights: str) -> None:
 
 
 def load_backbone(model: MaskFormer, path: Path) -> None:
-    """Copy pre-trained weights into ``model.backbone``. Raises BenchmarkError when the sizes differ."""
+    """Copy pre-trained weights into ``model.backbone``. Raises BenchmarkError for a broken file and other sizes."""
     try:
         model.backbone.load_state_dict(load_file(path))
-    except (RuntimeError, OSError) as error:
-        raise BenchmarkError(f"{path} does not fit this backbone: {error}") from error
+    except (RuntimeError, OSError, SafetensorError) as error:
+        raise BenchmarkError(f"{path} does not fit this backbone ({error}). {_way_out(path)}") from error
+
+
+def _write(path: Path, state: dict[str, Tensor], metadata: dict[str, str] | None = None) -> None:
+    """Write a file from Python, whose errors say that a disk is full; safetensors raises one of its own."""
+    path.write_bytes(save(state, metadata))
+
+
+def _way_out(path: Path) -> str:
+    return f"Delete the folder {path.parent} and run again."

@@ -8,6 +8,7 @@ from typing import Any
 
 from benchmark.registry import Cell
 from benchmark.stage import Stage
+from methods.limits import check_network
 from methods.settings import (
     EvaluationSettings,
     InputSettings,
@@ -64,7 +65,12 @@ def pretrain(cell: Cell) -> dict[str, Stage]:
 
 
 def network_params(cell: Cell) -> dict[str, Any]:
-    """Return the parameters that every training of a segmentation network has."""
+    """Return the parameters that every training of a segmentation network has.
+
+    Raises:
+        BenchmarkError: the network's settings do not fit together.
+    """
+    check_network(cell.settings["maskformer"])
     return {
         **data(cell),
         "seed": cell.seed,

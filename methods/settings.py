@@ -1,26 +1,36 @@
 """The settings of the methods, one frozen dataclass a section of a profile.
 
 Defaults are the paper's values for COCO-Stuff-10K; numbers in brackets are sections of the SimFormer specification
-that the field implements. A profile changes sizes; a preset changes behaviour.
+that the field implements. A profile changes sizes; a preset changes behaviour. A value outside of a field's range is
+refused when a plan is made; what has to fit together is checked in ``methods.limits``.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import Field
+
+Count = Annotated[int, Field(ge=1)]
+Natural = Annotated[int, Field(ge=0)]
+Sizes = Annotated[tuple[Count, ...], Field(min_length=1)]
+Positive = Annotated[float, Field(gt=0)]
+Weight = Annotated[float, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 @dataclass(frozen=True)
 class InputSettings:
     """How images become tensors, in training and at test."""
 
-    train_short: tuple[int, ...] = (320, 384, 448, 512, 576, 640, 704, 768, 832, 896, 960)
-    train_longest: int = 2560
-    crop: int = 640
+    train_short: Sizes = (320, 384, 448, 512, 576, 640, 704, 768, 832, 896, 960)
+    train_longest: Count = 2560
+    crop: Count = 640
     flip: bool = True
     colour_jitter: bool = True
-    test_short: int = 640
-    test_longest: int = 2560
-    size_divisor: int = 32
+    test_short: Count = 640
+    test_longest: Count = 2560
+    size_divisor: Count = 32
     presence: Literal["image", "crop"] = "image"  # where the image-level labels of a training crop come from
 
 
@@ -29,72 +39,72 @@ class MaskFormerSettings:
     """The segmentation network, its matching costs and its loss weights."""
 
     backbone: Literal["resnet50", "narrow"] = "resnet50"
-    backbone_width: int = 64
+    backbone_width: Annotated[int, Field(ge=2)] = 64
     weights: str = (
         ""  # "" random, "imagenet", or a file; with `pretrain.iterations` > 0 the pre-trained backbone is used
     )
-    feature_channels: int = 256
-    hidden: int = 256
-    heads: int = 8
-    ffn: int = 2048
-    layers: int = 6
-    queries: int = 100
-    dropout: float = 0.1
+    feature_channels: Count = 256
+    hidden: Count = 256
+    heads: Count = 8
+    ffn: Count = 2048
+    layers: Count = 6
+    queries: Count = 100
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
     pre_norm: bool = False
-    memory_stride: int = 32
+    memory_stride: Count = 32
     class_seed: float = 0.0
-    match_class: float = 1.0
-    match_mask: float = 20.0
-    match_dice: float = 1.0
+    match_class: Weight = 1.0
+    match_mask: Weight = 20.0
+    match_dice: Weight = 1.0
     column_order: Literal["fixed", "official"] = "fixed"
-    loss_class: float = 1.0
-    loss_mask: float = 20.0
-    loss_dice: float = 1.0
-    no_object_weight: float = 0.1
+    loss_class: Weight = 1.0
+    loss_mask: Weight = 20.0
+    loss_dice: Weight = 1.0
+    no_object_weight: Weight = 0.1
 
 
 @dataclass(frozen=True)
 class TrainingSettings:
     """Optimiser and schedule [2.6]."""
 
-    iterations: int = 60_000
-    batch: int = 8
-    lr: float = 1e-4
-    weight_decay: float = 1e-4
-    backbone_lr_multiplier: float = 0.1
-    clip: float = 0.01
-    warmup: int = 0
-    poly: float = 0.9
-    log_every: int = 50
-    seconds_per_iteration: float = 14.0  # CPU seconds; for estimates only
+    iterations: Natural = 60_000
+    batch: Count = 8
+    lr: Positive = 1e-4
+    weight_decay: Weight = 1e-4
+    backbone_lr_multiplier: Weight = 0.1
+    clip: Positive = 0.01
+    warmup: Natural = 0
+    poly: Weight = 0.9
+    log_every: Count = 50
+    seconds_per_iteration: Weight = 14.0  # CPU seconds; for estimates only
 
 
 @dataclass(frozen=True)
 class PretrainSettings:
     """Backbone pre-training on image-level labels, in place of ImageNet weights; 0 iterations switch it off."""
 
-    iterations: int = 0
-    batch: int = 16
-    lr: float = 2e-3
-    weight_decay: float = 1e-2
-    seconds_per_iteration: float = 0.02  # CPU seconds; for estimates only
+    iterations: Natural = 0
+    batch: Count = 16
+    lr: Positive = 2e-3
+    weight_decay: Weight = 1e-2
+    seconds_per_iteration: Weight = 0.02  # CPU seconds; for estimates only
 
 
 @dataclass(frozen=True)
 class SimFormerSettings:
     """Proposal-level and pixel-level similarity transfer [4.3-4.5, 5]."""
 
-    complementary_weight: float = 0.15
+    complementary_weight: Weight = 0.15
     theta: float = -2.9444  # logit(0.05): the constant "ignore" proposal
-    points: int = 100  # J
-    positive_ratio: float = 0.8
-    simnet_hidden: int = 256
-    simnet_blocks: int = 3
+    points: Count = 100  # J
+    positive_ratio: Share = 0.8
+    simnet_hidden: Count = 256
+    simnet_blocks: Count = 3
     absolute_difference: bool = False  # SimNet sees |a - b| beside the two features; not in the paper
-    similarity_weight: float = 1.0
+    similarity_weight: Weight = 1.0
     detach_features: bool = True
     valid_rule: Literal["or", "and"] = "or"
-    distillation_weight: float = 0.1
+    distillation_weight: Weight = 0.1
     distillation: Literal["ce", "cce", "b0.5"] = "cce"
     student: Literal["novel_score", "full_score", "full_logit", "full_logit_c"] = "novel_score"
     student_pairing: Literal["cross_image", "same_image"] = "cross_image"
@@ -105,8 +115,8 @@ class SimFormerSettings:
         "independent"  # what Basic trains on: single images, or the same pairs
     )
     self_view: Literal["same", "augmented"] = "same"  # Self-Pair: the crop itself, or a second crop of its image
-    emulate_world_size: int = 1  # losses normalised over this many groups of the batch, as on so many GPUs [5.4]
-    seconds_per_iteration: float = 4.0  # added by the pair losses at J = 100; CPU seconds; for estimates only
+    emulate_world_size: Count = 1  # losses normalised over this many groups of the batch, as on so many GPUs [5.4]
+    seconds_per_iteration: Weight = 4.0  # added by the pair losses at J = 100; CPU seconds; for estimates only
 
 
 @dataclass(frozen=True)
@@ -114,7 +124,7 @@ class EvaluationSettings:
     """Inference on whole images [6.3]."""
 
     part: Literal["test", "val"] = "test"  # "val" to choose a recipe without looking at the test images
-    seconds_per_image: float = 2.0  # CPU seconds; for estimates only
+    seconds_per_image: Weight = 2.0  # CPU seconds; for estimates only
 
 
 S = TypeVar("S")

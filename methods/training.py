@@ -126,7 +126,8 @@ class Checkpoint:
             "optimiser": self.optimiser.state_dict(),
         }
         part = self.path.with_suffix(".part")
-        torch.save(state, part)
+        with part.open("wb") as stream:  # of a path, torch would not say that the disk is full
+            torch.save(state, stream)
         part.replace(self.path)
 
     def restore(self) -> tuple[int, list[dict[str, float]]]:

@@ -7,7 +7,7 @@ import json
 import tokenize
 from collections.abc import Iterator
 from importlib.metadata import entry_points
-from typing import Any
+from typing import Any, get_type_hints
 
 import click
 
@@ -27,6 +27,7 @@ def command(settings: bool, as_json: bool) -> int:
 
 def as_data() -> list[dict[str, Any]]:
     """Return every installed method as JSON values."""
+    installed = registry.methods().values()  # first: it says which package cannot be loaded
     sources = {point.load().name: point.dist.name for point in entry_points(group=registry.GROUP) if point.dist}
     return [
         {
@@ -37,18 +38,18 @@ def as_data() -> list[dict[str, Any]]:
             "variants": dict(method.variants),
             "settings": {section: list(settings_of(declared)) for section, declared in method.settings.items()},
         }
-        for method in registry.methods().values()
+        for method in installed
     ]
 
 
 def settings_of(declared: type) -> Iterator[dict[str, Any]]:
     """Yield name, type, default and comment of every field of a settings dataclass."""
-    comments = field_comments(declared)
+    comments, types = field_comments(declared), get_type_hints(declared)
     for field in dataclasses.fields(declared):
         default = field.default_factory() if callable(field.default_factory) else field.default
         yield {
             "name": field.name,
-            "type": field.type if isinstance(field.type, str) else inspect.formatannotation(field.type),
+            "type": inspect.formatannotation(types[field.name]),
             "default": None if default is dataclasses.MISSING else default,
             "doc": field.metadata.get("doc", comments.get(field.name, "")),
         }

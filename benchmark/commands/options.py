@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
+from benchmark.errors import BenchmarkError
 from benchmark.store import Store
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ R = TypeVar("R")
 
 ALL_TABLES = ("1", "2", "3")
 PRESETS = ("paper", "official")
+LARGEST_SEED = 2**32 - 1  # what every generator takes
 DEFAULT_STORE = Path(".benchmark", "store")
 
 store_option = click.option(
@@ -43,10 +45,12 @@ def split_names(context: click.Context, option: click.Parameter, value: str | No
 def split_seeds(context: click.Context, option: click.Parameter, value: str) -> tuple[int, ...]:
     """Return ``(0, 1, 2)`` for ``0,1,2``."""
     names = split_names(context, option, value) or ()
-    wrong = [name for name in names if not (name.isascii() and name.isdigit())]
+    wrong = [name for name in names if not (name.isascii() and name.isdigit() and int(name) <= LARGEST_SEED)]
     if wrong:
         raise click.BadParameter(
-            f"{', '.join(map(repr, wrong))}: a seed is a whole number from 0 on, as in 0,1,2.", context, option
+            f"{', '.join(map(repr, wrong))}: a seed is a whole number from 0 to {LARGEST_SEED}, as in 0,1,2.",
+            context,
+            option,
         )
     return tuple(dict.fromkeys(int(name) for name in names))
 
@@ -132,10 +136,17 @@ class Selection:
 
 
 def table_names(names: Iterable[str]) -> tuple[str, ...]:
-    """Return table names one by one: comma lists taken apart, ``all`` spelled out, repetitions dropped."""
+    """Return table names one by one: comma lists taken apart, ``all`` spelled out, repetitions dropped.
+
+    Raises BenchmarkError for names of which nothing remains.
+    """
+    names = tuple(names)
     flat = (part.strip() for name in names for part in name.split(","))
     spelled = (one for part in flat if part for one in (ALL_TABLES if part == "all" else (part,)))
-    return tuple(dict.fromkeys(spelled))
+    found = tuple(dict.fromkeys(spelled))
+    if names and not found:
+        raise BenchmarkError(f"{', '.join(map(repr, names))} names no table; write 1, 2, 3, all or the path of a file.")
+    return found
 
 
 def selection_options(

@@ -120,7 +120,7 @@ def _report(plan: Plan, store: Store, session: Session, *, quiet: bool) -> None:
             click.echo(f"failed: {names[end.key]} [{end.key[:8]}]: {end.message}{log}", err=True)
     blocked = sum(end.state == "blocked" for end in ends)
     if blocked:
-        click.echo(f"{_stages(blocked)} not tried, because what they need failed.", err=True)
+        click.echo(f"{_stages(blocked)} not tried: what they need failed.", err=True)
     if session.interrupted:
         click.echo("interrupted; the state is kept, and the same command goes on from it.", err=True)
     if not quiet:

@@ -57,6 +57,11 @@ def _load_prepared(name: str, folder: Path) -> Dataset:
     """Open a known dataset that was converted to the common layout, described by ``dataset.yaml`` in its folder."""
     from benchmark.datasets.folder import open_folder
 
+    if not (folder / "dataset.yaml").is_file():
+        raise BenchmarkError(
+            f"{folder}: holds no dataset.yaml. Convert {name} to the common layout there: images, masks of class ids "
+            f"and lists, described as in benchmark/datasets/folder.py."
+        )
     dataset = open_folder(folder / "dataset.yaml")
     if dataset.layout.name != name or dataset.layout.classes != splits.class_names(name):
         raise BenchmarkError(

@@ -121,10 +121,11 @@ class ImageFiles:
 def read_list(path: Path) -> tuple[str, ...]:
     """Return the ids of a list file, one a line, empty lines skipped. Raises BenchmarkError where it cannot be read."""
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")
+        lines = path.read_text(encoding="utf-8-sig").split("\n")  # some editors put a mark before the first name
     except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise BenchmarkError(
-            f"cannot read the list {path}: {error}. It holds one image name without suffix a line."
+            f"cannot read the list {path}: {reason}. It holds one image name without suffix a line."
         ) from error
     return tuple(line.strip() for line in lines if line.strip())
 

@@ -3,12 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
 
 from benchmark.datasets.base import IGNORE, Part
 from benchmark.datasets.files import FileDataset, Layout, read_list
 from benchmark.errors import BenchmarkError, unknown
 from benchmark.validation import validated
-from benchmark.yaml12 import load_yaml
+from benchmark.yaml12 import load_mapping
 
 _PARTS: tuple[Part, ...] = ("train", "val", "test")
 
@@ -28,7 +31,7 @@ class Description:
         splits: split -> novel classes, by name or id.
     """
 
-    name: str
+    name: Annotated[str, Field(min_length=1)]
     title: str
     classes: tuple[str, ...]
     images: str
@@ -58,7 +61,8 @@ class Description:
 
 def read_description(path: Path) -> Description:
     """Return a dataset's YAML. Raises BenchmarkError naming every wrong or missing key."""
-    return validated(Description, load_yaml(path), str(path))
+    expected = "a dataset maps name, title, classes, images, masks and lists to values"
+    return validated(Description, load_mapping(path, expected), str(path))
 
 
 def open_folder(path: Path, root: Path | None = None) -> FileDataset:

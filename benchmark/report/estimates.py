@@ -6,6 +6,7 @@ from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from benchmark.config import FOLDER
+from benchmark.errors import BenchmarkError
 from benchmark.metrics import Counts, mean_iou, overall_miou
 from benchmark.splits import Split
 from benchmark.stage import Stage, closure
@@ -195,7 +196,10 @@ class _Reader:
 
     def _scores(self, key: str, split: str) -> Scores:
         counts, classes = self._read(key), self._splits[split]
-        return Scores(mean_iou(counts, classes.novel), mean_iou(counts, classes.base), overall_miou(counts))
+        try:
+            return Scores(mean_iou(counts, classes.novel), mean_iou(counts, classes.base), overall_miou(counts))
+        except BenchmarkError as error:
+            raise BenchmarkError(f"split {split} of dataset {classes.dataset}: {error}") from error
 
     def _read(self, key: str) -> Counts:
         if key not in self._counts:

@@ -3,25 +3,12 @@
 Only values of this run are compared with each other, never with printed ones.
 """
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
-from typing import NamedTuple, Self
 
-from benchmark.errors import BenchmarkError, unknown
+from benchmark.orderings import Ordering, Pair
 from benchmark.report.estimates import Estimate, Sheet
-
-_ROWS = re.compile(r"(?P<above>.+?) > (?P<below>.+)")
-_FALL = re.compile(r"(?P<row>.+?) falls from (?P<first>.+?) to (?P<last>.+)")
-
-
-class Pair(NamedTuple):
-    """One comparison of two cells, (row label, column label) each; ``label`` is the column it is reported under."""
-
-    label: str
-    above: tuple[str, str]
-    below: tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -72,38 +59,9 @@ class Verdict:
         return f"{self.ordering}: {'; '.join([*parts, *([f'not judged: {missing}'] if missing else [])])}"
 
 
-@dataclass(frozen=True)
-class Ordering:
-    """``A > B`` (two rows, column by column) or ``A falls from X to Y`` (two columns of one row)."""
-
-    text: str
-    pairs: tuple[Pair, ...]
-
-    @classmethod
-    def parse(cls, text: str, rows: Iterable[str], columns: Iterable[str], where: str) -> Self:
-        """Read one entry of ``orderings:``. Raises BenchmarkError for another form and for unknown labels."""
-        rows, columns = tuple(rows), tuple(columns)
-        if fall := _FALL.fullmatch(text):
-            row, first, last = (fall[name].strip() for name in ("row", "first", "last"))
-            _known("row", [row], rows, where)
-            _known("column", [first, last], columns, where)
-            return cls(text, (Pair(f"{first} to {last}", (row, first), (row, last)),))
-        if above_below := _ROWS.fullmatch(text):
-            above, below = above_below["above"].strip(), above_below["below"].strip()
-            _known("row", [above, below], rows, where)
-            return cls(text, tuple(Pair(column, (above, column), (below, column)) for column in columns))
-        raise BenchmarkError(
-            f"{where}: ordering {text!r} is neither 'A > B' with two rows nor 'A falls from X to Y' with a row and "
-            f"two columns; write one of these."
-        )
-
-
 def verdicts(sheet: Sheet) -> tuple[Verdict, ...]:
     """Return what this run says about every ordering of its table whose rows and columns were selected."""
-    table = sheet.table
-    labels = [row.label for row in table.rows], [column.label for column in table.columns]
-    found = (Ordering.parse(text, *labels, where=f"table {table.name}") for text in table.orderings)
-    judged = (_verdict(ordering, sheet.estimates) for ordering in found)
+    judged = (_verdict(ordering, sheet.estimates) for ordering in sheet.table.claims())
     return tuple(verdict for verdict in judged if verdict.comparisons)
 
 
@@ -127,12 +85,6 @@ def _compare(pair: Pair, estimates: Mapping[tuple[str, str], Estimate]) -> Compa
         return Comparison(pair.label, None, reason="no seed in common")
     differences = [above.scores[seed].novel - below.scores[seed].novel for seed in common]
     return Comparison(pair.label, fmean(differences), stdev(differences) if len(common) > 1 else None)
-
-
-def _known(kind: str, labels: Iterable[str], valid: tuple[str, ...], where: str) -> None:
-    for label in labels:
-        if label not in valid:
-            raise unknown(kind, label, valid, f"the orderings of {where}")
 
 
 def _size(one: Comparison) -> str:

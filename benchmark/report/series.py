@@ -3,13 +3,12 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from benchmark.errors import BenchmarkError
 from benchmark.report.estimates import Estimate, Sheet
 from benchmark.report.wording import paper_title, run_words, seeds_words
 from benchmark.splits import Split, datasets, splits
-from benchmark.tables import Column, Row
+from benchmark.tables import Column, Row, swept
 
 
 class Point(NamedTuple):
@@ -95,7 +94,7 @@ def _places(sheet: Sheet, along: Sequence[Row | Column], *, printed: bool) -> di
 
 def _place(sheet: Sheet, one: Row | Column, *, printed: bool) -> float | None:
     if sheet.table.plot.x != "novel_ratio" or isinstance(one, Row):
-        return _swept(sheet, one.label, one.set)
+        return swept(one, sheet.table.plot.x)
     if printed and sheet.table.plot.nominal:
         return sheet.table.plot.nominal[sheet.table.columns.index(one)]
     split = _printed_split(sheet, one) if printed else sheet.splits.get(one.label)
@@ -105,17 +104,6 @@ def _place(sheet: Sheet, one: Row | Column, *, printed: bool) -> float | None:
 def _printed_split(sheet: Sheet, column: Column) -> Split | None:
     name = sheet.table.dataset
     return splits(name).get(column.split) if name in datasets() else None
-
-
-def _swept(sheet: Sheet, label: str, settings: Mapping[str, Any]) -> float:
-    """Return the value of the setting that the plot's x axis names."""
-    values = [value for key, value in settings.items() if key.rpartition(".")[2] == sheet.table.plot.x]
-    if len(values) != 1 or not isinstance(values[0], int | float):
-        raise BenchmarkError(
-            f"table {sheet.table.name}: the plot's x is {sheet.table.plot.x!r}, but {label!r} sets no number of that "
-            f"name; give each row or column along the axis a `set` with it, or let x be `column`."
-        )
-    return float(values[0])
 
 
 def _x_label(sheet: Sheet) -> str:

@@ -3,6 +3,7 @@
 import logging
 import os
 import re
+import uuid
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -69,7 +70,20 @@ def connect(uri: str) -> "MlflowClient":
         return _client(uri)
     database.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{database}.lock", timeout=_PREPARE_SECONDS):  # two first users at once would spoil the tables
+        if not database.exists():
+            _make_tables(database)
         return _client(uri)
+
+
+def _make_tables(database: Path) -> None:
+    """Make an empty database under a temporary name and move it into place: half of its tables could not be used."""
+    draft = database.with_name(f".{database.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        _client(f"sqlite:///{draft}")
+        draft.replace(database)
+    finally:
+        for leftover in database.parent.glob(f"{draft.name}*"):
+            leftover.unlink()
 
 
 def _client(uri: str) -> "MlflowClient":

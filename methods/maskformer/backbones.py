@@ -8,6 +8,7 @@ from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
 from torchvision.ops import FrozenBatchNorm2d
 
 from benchmark.errors import unknown
+from methods.limits import STRIDES
 from methods.settings import MaskFormerSettings
 
 
@@ -59,7 +60,7 @@ class ResNet50(Backbone):
     """
 
     channels = (256, 512, 1024, 2048)
-    strides = (4, 8, 16, 32)
+    strides = STRIDES["resnet50"]
 
     def __init__(self) -> None:
         super().__init__()
@@ -82,7 +83,7 @@ class NarrowResNet(Backbone):
     Its batch norms are ordinary ones. Sides need not be multiples of a stride.
     """
 
-    strides = (4, 8, 16)
+    strides = STRIDES["narrow"]
 
     def __init__(self, width: int) -> None:
         super().__init__()

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from benchmark.errors import BenchmarkError
+from methods.limits import check_network
 from methods.maskformer.backbones import build_backbone
 from methods.maskformer.pixel_decoder import PixelDecoder, xavier_conv
 from methods.maskformer.transformer import TransformerDecoder, sine_encoding
@@ -49,7 +49,7 @@ class MaskFormer(nn.Module):
         super().__init__()
         s, dim = settings, settings.hidden
         self.backbone = build_backbone(s)
-        self.memory_level = _memory_level(self.backbone.strides, s)
+        self.memory_level = self.backbone.strides.index(s.memory_stride)
         self.pixel_decoder = PixelDecoder(self.backbone.channels, s.feature_channels)
         self.memory_projection = xavier_conv(self.backbone.channels[self.memory_level], dim, 1, bias=True)
         self.queries = nn.Embedding(s.queries, dim)
@@ -80,21 +80,8 @@ class MaskFormer(nn.Module):
 
 def build_maskformer(settings: MaskFormerSettings, classes: int) -> MaskFormer:
     """Return the network, randomly initialised. Raises BenchmarkError for settings that do not fit together."""
-    if settings.hidden % settings.heads or settings.hidden % 4:
-        raise BenchmarkError(
-            f"maskformer.hidden is {settings.hidden}: it must be a multiple of 4 (sine encoding) and of "
-            f"maskformer.heads ({settings.heads})."
-        )
+    check_network(settings)
     return MaskFormer(settings, classes)
-
-
-def _memory_level(strides: tuple[int, ...], settings: MaskFormerSettings) -> int:
-    if settings.memory_stride not in strides:
-        raise BenchmarkError(
-            f"maskformer.memory_stride is {settings.memory_stride}: backbone {settings.backbone!r} has maps at strides "
-            f"{', '.join(map(str, strides))}. Take one of them."
-        )
-    return strides.index(settings.memory_stride)
 
 
 def normalise(images: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from benchmark.errors import unknown
 from benchmark.registry import Cell
 from benchmark.stage import Stage
 from methods import plans
+from methods.limits import check_pairs, check_points
 from methods.settings import SimFormerSettings, to_json
 
 PAIRS = {"": "cross", "retrained": "cross", "self_pair": "self", "basic": "none"}
@@ -65,6 +66,9 @@ class SimFormer:
     def _train(self, cell: Cell) -> Stage:
         pairs = PAIRS[cell.variant]
         settings: SimFormerSettings = cell.settings["simformer"]
+        check_pairs(cell.settings["training"].batch, settings.emulate_world_size)
+        if pairs != "none":
+            check_points(settings.points, cell.settings["input"].crop)
         per_iteration = settings.seconds_per_iteration * (settings.points / 100) ** 2
         extra = cell.settings["training"].iterations * per_iteration
         if pairs == "none":

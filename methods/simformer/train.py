@@ -7,11 +7,11 @@ import torch
 from torch import Tensor, nn
 from torch.profiler import record_function
 
-from benchmark.errors import BenchmarkError
 from benchmark.randomness import generator, torch_generator
 from benchmark.stage import StageContext
 from methods.batches import TrainingImages
 from methods.checkpoints import MODEL_FILE, save_model
+from methods.limits import check_pairs
 from methods.maskformer.losses import segmentation_loss
 from methods.maskformer.network import parameter_groups
 from methods.settings import InputSettings, MaskFormerSettings, SimFormerSettings, TrainingSettings, from_json
@@ -57,11 +57,7 @@ def train_simformer(context: StageContext) -> Mapping[str, Any]:
     schedule = from_json(TrainingSettings, p["training"])
     settings = from_json(SimFormerSettings, p["simformer"])
     pairs, seed, world = p["pairs"], p["seed"], settings.emulate_world_size
-    if schedule.batch % (2 * world):
-        raise BenchmarkError(
-            f"training.batch = {schedule.batch} does not divide into pairs on {world} emulated processes: take a "
-            f"multiple of {2 * world}."
-        )
+    check_pairs(schedule.batch, world)
     view = context.training_view()
     images = TrainingImages(view, from_json(InputSettings, p["input"]), seed, context.device)
     labels = [view.labels(image_id) for image_id in view.ids]

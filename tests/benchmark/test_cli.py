@@ -69,7 +69,10 @@ def test_each_verb_loads_and_has_help(name: str, capsys: Captured) -> None:
         (["plan", "--tabel", "3"], "No such option"),
         (["plan", "--seeds", "0,a"], "'a': a seed is a whole number"),
         (["plan", "--seeds", "-1"], "a seed is a whole number"),
+        (["plan", "--seeds", "0,4294967296"], "'4294967296': a seed is a whole number from 0 to 4294967295"),
         (["plan", "--splits", ","], "names nothing"),
+        (["plan", "--table", ""], "'' names no table; write 1, 2, 3, all"),
+        (["table", ","], "',' names no table"),
         (["plan", "--set", "points=50"], "is not section.key=value"),
         (["plan", "--set", "toy.steps"], "is not section.key=value"),
         (["plan", "--set", "toy.steps=[1"], "--set toy.steps=[1:1: not valid YAML"),
@@ -126,6 +129,18 @@ def test_a_closed_pipe_is_quiet() -> None:
     command = f"{sys.executable} -m benchmark splits --help | true; exit ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize(
+    ("output", "code", "message"), [("/dev/full", 2, "the disk is full. Free space"), ("&-", 0, "")]
+)
+def test_an_output_that_takes_nothing(output: str, code: int, message: str) -> None:
+    command = f"{sys.executable} -m benchmark splits --help >{output}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert done.returncode == code
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_plan_as_json(options: list[str], capsys: Captured, tmp_path: Path) -> None:
@@ -238,6 +253,7 @@ def test_a_method_that_cannot_be_loaded_is_named(monkeypatch: pytest.MonkeyPatch
         raise BenchmarkError("method 'x' cannot be loaded")
 
     monkeypatch.setattr("benchmark.registry.methods", broken)
+    monkeypatch.setattr("benchmark.commands.methods.entry_points", lambda **_: 1 / 0)  # a point that does not load
     assert main(["methods"]) == 2
     assert capsys.readouterr().err == "error: method 'x' cannot be loaded\n"
 

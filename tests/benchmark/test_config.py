@@ -2,11 +2,12 @@ import json
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import Field
 
 from benchmark.config import load_profile, load_yaml, parse_yaml, resolve, validated
 from benchmark.errors import BenchmarkError
@@ -98,6 +99,7 @@ class Sample:
     flag: bool = False
     copy: str = "shadows a method of pydantic models"
     many: list[int] = field(default_factory=list)
+    share: Annotated[float, Field(ge=0, le=1)] = 0.5
 
     def __post_init__(self) -> None:
         if self.size < 0:
@@ -120,13 +122,27 @@ def test_all_errors_come_at_once_with_their_paths() -> None:
     assert len(lines) == 6
 
 
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ({"share": 2}, "here: share: Input should be less than or equal to 1, found 2"),
+        ({"rate": float("nan")}, "here: rate: Input should be a finite number, found nan"),
+        ({"rate": float("-inf")}, "here: rate: Input should be a finite number, found -inf"),
+    ],
+)
+def test_numbers_out_of_range_are_refused(value: dict[str, float], message: str) -> None:
+    with pytest.raises(BenchmarkError, match=message):
+        validated(Sample, {"size": 1, **value}, "here")
+
+
 def test_what_a_dataclass_checks_itself_is_a_users_error_too() -> None:
     with pytest.raises(BenchmarkError, match="here: size: must not be negative"):
         validated(Sample, {"size": -1}, "here")
 
 
 def settings(profile: str, *overrides: dict[str, Any], preset: str = "paper") -> toy.ToySettings:
-    found: toy.ToySettings = resolve(toy.Toy(), load_profile(profile), "mini", "S1", preset, overrides)["toy"]
+    sources = {f"source {number}": values for number, values in enumerate(overrides)}
+    found: toy.ToySettings = resolve(toy.Toy(), load_profile(profile), "mini", "S1", preset, sources)["toy"]
     return found
 
 
@@ -147,7 +163,7 @@ def test_wrong_values_are_named_with_the_place_that_set_them(tmp_path: Path) -> 
     text = str(error.value)
     assert f"toy.steps ({path}: toy.steps): " in text
     assert f"toy.rate ({path}: datasets.mini.toy.rate): " in text
-    assert "toy.mode (set): " in text
+    assert "toy.mode (source 0): " in text
 
 
 @pytest.mark.parametrize(
@@ -159,7 +175,8 @@ def test_wrong_values_are_named_with_the_place_that_set_them(tmp_path: Path) -> 
         ),
         ("datasets: {mini: {toy: {pasue: 1}}}\ndescription: [1]\n", ["'toy.pause'", "datasets.mini", "description"]),
         ("datasets: 3\n", ["datasets: expected"]),
-        ("- a\n", ["a profile maps sections to settings"]),
+        ("- a\n", ["a profile maps sections to settings; found ['a']"]),
+        ("# nothing\n", ["a profile maps sections to settings; found an empty file"]),
     ],
 )
 def test_wrong_names_in_a_profile_come_at_once(tmp_path: Path, text: str, messages: list[str]) -> None:

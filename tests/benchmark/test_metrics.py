@@ -1,5 +1,6 @@
 """Counts and mean IoU: parity with SimFormer's evaluator, a naive reference, every refusal."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -128,8 +129,21 @@ def test_broken_file_of_counts_is_named(tmp_path: Path, content: bytes) -> None:
         Counts.load(path)
 
 
+def test_damage_within_a_file_of_counts_is_named_with_the_way_out(absent_class: Counts, tmp_path: Path) -> None:
+    path = tmp_path / "counts.npz"
+    absent_class.save(path)
+    content = path.read_bytes()
+    for place in range(0, len(content), 13):
+        path.write_bytes(content[:place] + bytes([content[place] ^ 255]) + content[place + 1 :])
+        with suppress(BenchmarkError):  # or nothing was noticed; but no other error
+            Counts.load(path)
+    path.write_bytes(content[:100])
+    with pytest.raises(BenchmarkError, match=rf"counts is damaged .* Delete the folder {tmp_path} and run again"):
+        Counts.load(path)
+
+
 def test_missing_file_of_counts_is_named(tmp_path: Path) -> None:
-    with pytest.raises(BenchmarkError, match=r"gone\.npz"):
+    with pytest.raises(BenchmarkError, match=r"gone\.npz: no such file\. Delete the folder"):
         Counts.load(tmp_path / "gone.npz")
 
 

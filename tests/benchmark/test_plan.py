@@ -148,7 +148,7 @@ def test_all_errors_of_tables_and_overrides_come_at_once(tmp_path: Path) -> None
         "unknown method 'tyo' in table t, row 'A'. Did you mean 'toy'",
         "unknown variant of toy 'broke' in table t, row 'B'. Did you mean 'broken'",
         "unknown setting 'toy.stpes' in table t, row 'C'. Did you mean 'toy.steps'",
-        "toy.steps (set): Input should be a valid integer, found 'x'",
+        "toy.steps (table t, row 'D'): Input should be a valid integer, found 'x'",
         "unknown setting 'toy.rat' in --set. Did you mean 'toy.rate'",
     ):
         assert text.count(message) == 1, message

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmark.errors import BenchmarkError
-from benchmark.files import naming, read_json, write_json, write_text
+from benchmark.files import FULL, naming, read_json, write_json, write_text
 from benchmark.store import Store
 
 KEY, OTHER = "ab12" + "0" * 60, "ab13" + "0" * 60
@@ -82,6 +82,19 @@ def test_damaged_json_is_named(store: Store) -> None:
     (publish(store) / "result.json").write_text('{"summary"')
     with pytest.raises(BenchmarkError, match=r"result\.json is damaged; delete its folder"):
         store.result(KEY)
+    (store.folder(KEY) / "stage.json").write_text("{}")
+    with pytest.raises(BenchmarkError, match=r"stage\.json is damaged; delete its folder"):
+        store.spec(KEY)
+    (store.folder(KEY) / "stage.json").unlink()
+    with pytest.raises(BenchmarkError, match=rf"{KEY}/stage\.json does not exist; delete its folder"):
+        store.spec(KEY)
+
+
+def test_a_record_of_an_attempt_that_says_nothing_is_none(store: Store) -> None:
+    attempt(store, "failed")
+    assert store.state(KEY) == "failed"
+    (store.attempt_folder(KEY, 1) / "attempt.json").write_text("{}")
+    assert store.state(KEY) == "missing"
 
 
 def test_prefixes(store: Store) -> None:
@@ -149,6 +162,18 @@ def umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def test_a_full_disk_is_named_where_a_library_covers_it(tmp_path: Path) -> None:
+    def write() -> None:
+        try:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        finally:
+            raise RuntimeError("unexpected pos 832 vs 726")  # as torch's writer ends
+
+    message = rf"cannot write {tmp_path}: the disk is full\. Way out\."
+    with pytest.raises(BenchmarkError, match=message), naming(tmp_path, "Way out.", FULL):
+        write()
 
 
 def test_errors_that_are_not_about_writing_pass(tmp_path: Path) -> None:

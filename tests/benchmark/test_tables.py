@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from benchmark.errors import BenchmarkError
-from benchmark.tables import load_table
+from benchmark.tables import Row, load_table, swept
 
 TABLE = """
 name: own
@@ -33,7 +33,7 @@ def test_cells_are_rows_times_columns_with_printed_values(tmp_path: Path) -> Non
         ("Two", "A", None),
         ("Two", "B", None),
     ]
-    assert cells[1].overrides == ({"toy.rate": 1e-3}, {"toy.steps": 2})
+    assert cells[1].overrides == {"row 'One'": {"toy.rate": 1e-3}, "column 'B'": {"toy.steps": 2}}
     assert cells[3].row.variant == "broken"
 
 
@@ -58,6 +58,10 @@ def test_the_papers_tables_load(name: str, cells: int) -> None:
         ("split: S2, set: {toy.steps: 2}", "slpit: S2", ["columns.1.slpit: unknown key", "columns.1.split: missing"]),
         ("title: A table", "title: A table\nplot: {kind: pie}", ["plot.kind"]),
         ("title: A table", "title: A table\nplot: {kind: curve, nominal: [1]}", ["1 nominal positions"]),
+        ("title: A table", "title: A table\nplot: {kind: curve, x: steps}", ["x is 'steps', but", "is set by 'A';"]),
+        ("title: A table", "title: A table\nplot: {kind: lines, x: novel_ratio}", ["is set by 'One', 'Two';"]),
+        ("title: A table", "title: A table\norderings: [One > Tow]", ["unknown row 'Tow' in ordering 'One > Tow'"]),
+        ("title: A table", "title: A table\norderings: [One beats Two]", ["'One beats Two' is neither 'A > B'"]),
     ],
 )
 def test_errors_name_file_path_and_value(tmp_path: Path, before: str, after: str, messages: list[str]) -> None:
@@ -75,5 +79,17 @@ def test_unknown_tables(tmp_path: Path) -> None:
         load_table("4")
     with pytest.raises(BenchmarkError, match="No such file"):
         load_table(str(tmp_path / "none.yaml"))
-    with pytest.raises(BenchmarkError, match="a table maps"):
+    with pytest.raises(BenchmarkError, match=r"a table maps .*; found \[1\]"):
         load_table(write(tmp_path, "- 1\n"))
+    with pytest.raises(BenchmarkError, match=r"own.yaml: a table maps .*; found an empty file"):
+        load_table(write(tmp_path, ""))
+
+
+def test_what_a_table_checks_itself_names_its_values_alone(tmp_path: Path) -> None:
+    with pytest.raises(BenchmarkError, match=r"there are 2 columns\.$"):
+        load_table(write(tmp_path, TABLE.replace("[1.5, null]", "[1.5]")))
+
+
+def test_a_setting_gives_a_row_its_place() -> None:
+    row = Row(label="a", method="toy", set={"toy.steps": 3, "toy.name": "x", "other.name": 1})
+    assert (swept(row, "steps"), swept(row, "name"), swept(row, "rate")) == (3.0, None, None)

@@ -3,6 +3,7 @@
 import importlib
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ def _one_thread() -> Iterator[None]:
 
 
 def plan(method: str, variant: str = "", overrides: Mapping[str, Any] | None = None, preset: str = "paper") -> Stage:
-    settings = resolve(methods()[method], load_profile("smoke"), "mini", "S9", preset, [overrides or {}])
+    settings = resolve(methods()[method], load_profile("smoke"), "mini", "S9", preset, {"test": overrides or {}})
     return methods()[method].plan(Cell(load_dataset("mini").info, SPLIT, variant, 0, settings))
 
 
@@ -157,8 +158,11 @@ def test_emulated_processes_change_only_the_normalisers(tmp_path: Path, few: Few
 
 
 def test_a_batch_that_gives_no_pair_to_every_process_is_refused(tmp_path: Path, few: Few) -> None:
-    stage = plan("simformer", overrides={"simformer.emulate_world_size": 4}).inputs["model"]
     with pytest.raises(BenchmarkError, match="multiple of 8"):
+        plan("simformer", overrides={"simformer.emulate_world_size": 4})
+    made = plan("simformer").inputs["model"]
+    stage = replace(made, params={**made.params, "simformer": {**made.params["simformer"], "emulate_world_size": 4}})
+    with pytest.raises(BenchmarkError, match="multiple of 8"):  # planned by a method that does not look
         run(stage, tmp_path, few)
 
 

@@ -7,9 +7,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from benchmark.errors import BenchmarkError
+from benchmark.files import FULL, naming
 from benchmark.stage import StageInterrupted
 from methods.settings import TrainingSettings
-from methods.training import TrainingDivergedError, learning_rate_factor, train
+from methods.training import Checkpoint, TrainingDivergedError, learning_rate_factor, train
 from tests.methods.support import FakeContext
 
 SETTINGS = TrainingSettings(iterations=7, lr=0.1, weight_decay=0.01, clip=1.0, warmup=2, log_every=3)
@@ -95,3 +97,13 @@ def test_learning_rate_agrees_with_the_reference(shared: Path) -> None:
     schedule = TrainingSettings()
     for step, lr in zip(golden["lr_iters"], golden["lr_60k"], strict=True):
         assert schedule.lr * learning_rate_factor(int(step), schedule) == pytest.approx(lr, rel=1e-9)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_checkpoint_that_finds_the_disk_full_says_so(tmp_path: Path) -> None:
+    (tmp_path / "checkpoint.part").symlink_to("/dev/full")
+    modules = small_module()
+    checkpoint = Checkpoint(tmp_path / "checkpoint.pt", modules, torch.optim.AdamW(modules.parameters()))
+    with pytest.raises(BenchmarkError, match="the disk is full"), naming(tmp_path, "Way out.", FULL):
+        checkpoint.save(1, [])
+    assert not checkpoint.path.exists()

@@ -37,3 +37,6 @@ def test_a_known_dataset_is_read_in_the_common_layout(write_dataset: Callable[..
     shutil.move(tmp_path / "tiny.yaml", tmp_path / "dataset.yaml")
     with pytest.raises(BenchmarkError, match=r"with 3 classes; expected 'ade20k' with the classes of splits/ade20k"):
         describe("ade20k", tmp_path)
+    (tmp_path / "dataset.yaml").unlink()
+    with pytest.raises(BenchmarkError, match=r"holds no dataset\.yaml\. Convert ade20k to the common layout"):
+        describe("ade20k", tmp_path)

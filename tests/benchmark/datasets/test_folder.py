@@ -86,6 +86,7 @@ def test_the_digest_does_not_cover_the_place(write_dataset: Write, tmp_path: Pat
         ({"classes": "sky"}, "classes"),
         ({"ignore": 2}, "ignore value 2 is also the id of class 'cat'"),
         ({"imagse": "x"}, "imagse"),
+        ({"name": ""}, "name: String should have at least 1 character"),
         ({"lists": {"train": "train.txt"}}, r"lists\.test: missing"),
         ({"lists": {"train": "train.txt", "test": "train.txt"}}, "3 images are in the train and the test list"),
         ({"lists": {"train": "gone.txt", "test": "test.txt"}}, r"cannot read the list .*gone\.txt"),
@@ -104,8 +105,19 @@ def test_broken_yaml_is_refused(tmp_path: Path) -> None:
     path.write_text("name: tiny\nclasses: [a, b\nimages: x\n")
     with pytest.raises(BenchmarkError, match=r"broken\.yaml:\d"):
         load_dataset(str(path))
+    path.write_text("")
+    with pytest.raises(BenchmarkError, match=r"a dataset maps name, .*; found an empty file"):
+        load_dataset(str(path))
     with pytest.raises(BenchmarkError, match=r"gone\.yaml"):
         load_dataset(str(tmp_path / "gone.yaml"))
+
+
+def test_lists_may_begin_with_a_byte_order_mark(write_dataset: Write, tmp_path: Path) -> None:
+    path = str(write_dataset())
+    before = load_dataset(path)
+    (tmp_path / "train.txt").write_text((tmp_path / "train.txt").read_text(), encoding="utf-8-sig")
+    assert load_dataset(path).ids("train") == before.ids("train")
+    assert load_dataset(path).info == before.info
 
 
 def test_names_may_stand_only_once_in_a_list(write_dataset: Write, tmp_path: Path) -> None:

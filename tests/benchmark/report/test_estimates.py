@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from benchmark.config import FOLDER
@@ -113,6 +114,14 @@ def test_damaged_counts_are_named(make_run: MakeRun) -> None:
     damaged = run.store.folder(run.stage("Basic", "Split 1").key) / "counts.npz"
     damaged.write_bytes(b"")
     with pytest.raises(BenchmarkError, match=str(damaged)):
+        _ = run.sheet
+
+
+def test_a_split_without_any_pixel_is_named(make_run: MakeRun) -> None:
+    run = make_run("2", {("Basic", "Split 1"): [40.0]}, seeds=(0,))
+    none = np.zeros((1, len(run.plan.dataset.classes)), np.int32)
+    Counts(("image",), none, none, none, none).save(run.store.folder(run.stage("Basic", "Split 1").key) / "counts.npz")
+    with pytest.raises(BenchmarkError, match=r"split S1 of dataset mini: none of the classes"):
         _ = run.sheet
 
 

@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from benchmark.errors import BenchmarkError
-from benchmark.report.orderings import Ordering, verdicts
+from benchmark.report.orderings import verdicts
 
 MakeRun = Callable[..., Any]
 
@@ -88,17 +87,3 @@ def test_a_row_that_was_not_selected_is_not_mentioned(make_run: MakeRun) -> None
     chosen = tuple(cell for cell in run.plan.cells if cell.row != "Basic")
     plan = type(run.plan)(**(vars(run.plan) | {"cells": chosen}))
     assert [line.split(":")[0] for line in said(type(run)(plan, run.table, run.store))] == ["Cross-Pair > Self-Pair"]
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("Cross-Pair beats Basic", "table 2: ordering 'Cross-Pair beats Basic' is neither"),
-        ("Cross-Pair > Basik", "unknown row 'Basik' in the orderings of table 2. Did you mean 'Basic'"),
-        ("Basic falls from Split 1 to Split 5", "unknown column 'Split 5'"),
-        ("Basik falls from Split 1 to Split 4", "unknown row 'Basik'"),
-    ],
-)
-def test_wrong_orderings_are_refused(text: str, message: str) -> None:
-    with pytest.raises(BenchmarkError, match=message):
-        Ordering.parse(text, ("Basic", "Cross-Pair"), COLUMNS, "table 2")

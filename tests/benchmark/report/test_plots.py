@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from matplotlib.collections import PathCollection
 
-from benchmark.errors import BenchmarkError
 from benchmark.report import theme
 from benchmark.report.plots import draw, plot
 from benchmark.report.series import panels
@@ -110,18 +109,6 @@ def test_a_table_of_ones_own_has_one_panel(make_run: MakeRun) -> None:
     (only,) = panels(make_run(swept, {("SimFormer", "J=10"): [30.0]}, seeds=(0,)).sheet)
     assert [point.x for point in only.series[0].points] == [10, 40]
     assert len(draw(make_run(swept, {}, seeds=(1,)).sheet).axes) == 1
-
-
-def test_an_axis_that_no_cell_sets_is_refused(make_run: MakeRun) -> None:
-    odd = Table(
-        name="odd",
-        title="odd",
-        columns=(Column(label="Split 4", split="S4"),),
-        rows=(Row(label="SimFormer", method="simformer"),),
-        plot=Plot(kind="curve", x="points"),
-    )
-    with pytest.raises(BenchmarkError, match="table odd: the plot's x is 'points', but 'Split 4' sets no number"):
-        panels(make_run(odd, {}).sheet)
 
 
 def test_columns_without_a_split_have_no_place_on_the_ratio_axis(make_run: MakeRun) -> None:

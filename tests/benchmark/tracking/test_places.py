@@ -1,5 +1,6 @@
 """Where MLflow's files are."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmark.store import Store
-from benchmark.tracking import Mirror, public, tracking_uri
+from benchmark.tracking import Mirror, connect, public, tracking_uri
 from tests.benchmark.tracking.support import KEY, Client, finish
 
 
@@ -39,3 +40,29 @@ def test_artefacts_lie_beside_the_database(store: Store, client: Client) -> None
 def test_telling_what_is_due_loads_no_mlflow() -> None:
     code = "import sys, benchmark.tracking, benchmark.commands.sync; sys.exit('mlflow' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_database_that_could_not_be_finished_is_not_left_behind(
+    tmp_path: Path, tables: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "mlflow" / "mlflow.db"
+
+    def full(uri: str) -> None:
+        Path(uri.removeprefix("sqlite:///")).write_bytes(b"half a table")
+        raise OSError("database or disk is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("benchmark.tracking.server._client", full)
+        with pytest.raises(OSError, match="full"):
+            connect(f"sqlite:///{place}")
+    assert not [path.name for path in place.parent.iterdir() if path.name != "mlflow.db.lock"]
+    asked: list[str] = []
+
+    def works(uri: str) -> None:
+        asked.append(uri)
+        shutil.copy(tables, uri.removeprefix("sqlite:///"))
+
+    monkeypatch.setattr("benchmark.tracking.server._client", works)
+    connect(f"sqlite:///{place}")
+    assert place.read_bytes() == tables.read_bytes()
+    assert asked[-1] == f"sqlite:///{place}"
