@@ -1,0 +1,1 @@
+"""Machinery shared by weakly supervised methods: CAM, label mining, dense CRF, pixel affinity and random walks."""
