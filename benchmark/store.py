@@ -1,7 +1,7 @@
 """The store: finished stages by key, immutable; and beside them the work on those not finished.
 
-``STORE/stages/<key[:2]>/<key>/`` holds what a stage's function wrote, ``stage.json`` (what it was), ``result.json``
-(what came out and how), ``curves.jsonl`` and ``log.txt``. ``STORE/work/<key>/`` holds the lock, attempts, checkpoints
+``stages/<key[:2]>/<key>/`` holds what a stage's function wrote, ``stage.json`` (what it was), ``result.json``
+(what came out and how), ``curves.jsonl`` and ``log.txt``. ``work/<key>/`` holds the lock, attempts, checkpoints
 (``scratch/``), progress and curves of a stage that is being made, was interrupted or failed.
 """
 
