@@ -11,7 +11,6 @@ anywhere and an interrupted run goes on with the images that have no file yet.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
 
@@ -25,49 +24,10 @@ from benchmark.errors import BenchmarkError
 from benchmark.randomness import generator
 from methods.maskformer.network import normalise
 from methods.rib.gndrp import Companions, draw_companions, exploded, gndrp, tag_logits, target_reached
+from methods.rib.settings import FinetunePart
 from methods.wsss.cam import CamSettings, CamSums, ClassMaps, cam_path, scaled_views, stages, summed_views, write_sums
 
 Stop = Literal["steps", "exploded", "target", "companions", "untagged"]
-
-
-@dataclass(frozen=True)
-class RibSettings:
-    """RIB for scenes of many classes: the COCO values, with what the released code gets wrong there mended.
-
-    Numbers in brackets are the points of section 4 of the specification; ``OFFICIAL_RIB`` switches them all back.
-    """
-
-    steps: int = 10
-    lr: float = 5e-6  # of the backbone; VOC 8e-6
-    classifier_multiplier: float = 10.0
-    poly: float = 0.9
-    weight_decay: float = 1e-4
-    momentum: float = 1e-4  # the released optimiser is given the weight decay in its place; 0.9 was meant
-    trained_stages: int = 2  # the last ones; all before keep their weights
-    unpooled_scales: tuple[float, ...] = (0.5,)  # give activations, but no logits
-    tau: float = 0.5  # VOC 0.4
-    max_class: int | None = None  # [2] 20: only classes below are masked
-    nonpositive: Literal["mean", "literal"] = "mean"
-    companions: int = 15  # a step; VOC 20
-    companion_long_side: tuple[int, int] = (320, 640)
-    companion_crop: int = 512
-    with_replacement: bool = True  # [6]
-    fewest_shared: bool = True  # [6]
-    stop_threshold: float = 1000.0  # VOC 600
-    stop_rule: Literal["sum", "mean", "off"] = "mean"  # [7]
-    explode_rule: Literal["any", "per_class", "off"] = "per_class"  # [8]
-    explode_threshold: float = 0.3
-    explode_area: float = 0.8  # VOC 0.7
-
-
-OFFICIAL_RIB = RibSettings(
-    max_class=20,
-    nonpositive="literal",
-    with_replacement=False,
-    fewest_shared=False,
-    stop_rule="sum",
-    explode_rule="any",
-)
 
 
 class TaggedImages(Protocol):
@@ -117,7 +77,7 @@ class Finetuner:
     """
 
     def __init__(
-        self, network: ClassMaps, source: TaggedImages, settings: RibSettings, cam: CamSettings, seed: int
+        self, network: ClassMaps, source: TaggedImages, settings: FinetunePart, cam: CamSettings, seed: int
     ) -> None:
         """Take a network on its device. Raises BenchmarkError where the settings do not fit it or each other."""
         _check(settings, cam, len(network.backbone.channels))
@@ -328,7 +288,7 @@ def _placed(rng: np.random.Generator, length: int, crop: int) -> tuple[slice, sl
     return slice(0, crop), slice(start, start + crop)
 
 
-def _check(s: RibSettings, cam: CamSettings, maps: int) -> None:
+def _check(s: FinetunePart, cam: CamSettings, maps: int) -> None:
     if s.steps < 1 or s.companions < 1:
         raise BenchmarkError(f"rib.steps and rib.companions must be at least 1; they are {s.steps} and {s.companions}.")
     if not 1 <= s.trained_stages < maps:
@@ -338,6 +298,6 @@ def _check(s: RibSettings, cam: CamSettings, maps: int) -> None:
         )
     if len(set(cam.scales)) < len(cam.scales) or not set(cam.scales) - set(s.unpooled_scales):
         raise BenchmarkError(
-            f"cam.scales {cam.scales} must differ from each other, and not all be in rib.unpooled_scales "
+            f"rib.cam_scales {cam.scales} must differ from each other, and not all be in rib.unpooled_scales "
             f"{s.unpooled_scales}, which give no logits."
         )

@@ -14,20 +14,19 @@ from benchmark.errors import BenchmarkError
 from methods.maskformer.backbones import Backbone, NarrowResNet
 from methods.maskformer.network import normalise
 from methods.rib.finetune import (
-    OFFICIAL_RIB,
     Finetuned,
     Finetuner,
-    RibSettings,
     augmented,
     finetune,
     poly_lr,
     tag_matrix,
 )
+from methods.rib.settings import FinetunePart
 from methods.settings import from_json, to_json
 from methods.wsss.cam import CamSettings, ClassMaps, activation_sums, cam_path, read_cam, scaled_views
 
 CAM = CamSettings(scales=(1.0, 0.5, 1.5))
-SMALL = RibSettings(
+SMALL = FinetunePart(
     steps=3,
     lr=1e-4,
     companions=4,
@@ -252,11 +251,9 @@ def test_companions_are_scaled_mirrored_and_placed_at_random() -> None:
     assert sizes == {8, 9, 10, 11, 12}
 
 
-def test_settings_survive_json_and_official_switches_the_mended_back() -> None:
-    for settings in (RibSettings(), OFFICIAL_RIB):
-        assert from_json(RibSettings, to_json(settings)) == settings
-    assert OFFICIAL_RIB.max_class == 20
-    assert OFFICIAL_RIB.stop_threshold == RibSettings().stop_threshold == 1000
+def test_settings_survive_json() -> None:
+    for settings in (FinetunePart(), SMALL, FinetunePart(max_class=20)):
+        assert from_json(FinetunePart, to_json(settings)) == settings
 
 
 def test_settings_that_fit_nothing_are_refused() -> None:
