@@ -1,0 +1,155 @@
+"""What a cell of RIB consists of, what shares a stage, and which settings are refused."""
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from benchmark.config import load_profile, resolve
+from benchmark.errors import BenchmarkError
+from benchmark.validation import validated
+from methods.rib import METHOD
+from methods.rib.settings import MINI, OFFICIAL, SMOKE, RibSettings
+from methods.settings import ESTIMATES, to_json
+from tests.methods.rib.support import cell, plan
+
+SHARED = ("pretrain", "activation_maps", "label_training_images", "train_edges", "propagate")
+AFTER = ("merge_masks", "train_supervised", "evaluate")
+
+
+def changed(one: dict[str, Any], other: dict[str, Any]) -> set[str]:
+    assert one.keys() == other.keys()
+    return {name for name in one if one[name].key != other[name].key}
+
+
+def test_a_cell_has_five_stages_before_the_retraining() -> None:
+    stages = plan()
+    assert set(stages) == {*SHARED, *AFTER}
+    assert {stage.access for name, stage in stages.items() if name != "evaluate"} == {"training"}
+    assert stages["train_supervised"].inputs["pseudo_labels"].key == stages["merge_masks"].key
+    assert all(stage.cost > 0 for stage in stages.values())
+
+
+def test_the_plain_variant_is_the_retrained_one() -> None:
+    assert METHOD.plan(cell()).key == METHOD.plan(cell(variant="retrained")).key
+    assert METHOD.plan(cell()).name == "evaluation of RIB*, S(2, 3), seed 0"
+
+
+@pytest.mark.parametrize("preset", ["paper", "official"])
+def test_all_before_the_merge_serves_every_split_and_training_seed(preset: str) -> None:
+    first = plan(preset=preset)
+    assert changed(first, plan(novel=(3,), preset=preset)) == set(AFTER)
+    assert changed(first, plan(novel=(0, 1, 2, 3), preset=preset)) == set(AFTER)
+    assert changed(first, plan(seed=1, preset=preset)) == set(AFTER) - {"merge_masks"}
+    assert all(first[name].params["novel"] == [0, 1, 2, 3] for name in SHARED)
+
+
+@pytest.mark.parametrize(
+    ("change", "moved"),
+    [
+        ({"rib.cam_scales": [1.0]}, "activation_maps"),
+        ({"rib.steps": 5}, "activation_maps"),
+        ({"rib.confident": 0.4}, "label_training_images"),
+        ({"rib.background": "none"}, "label_training_images"),
+        ({"rib.edge_lr": 0.5}, "train_edges"),
+        ({"rib.edge_width": 8}, "train_edges"),
+        ({"rib.power": 1.0}, "propagate"),
+        ({"rib.reject": 0.3}, "propagate"),
+        ({"rib.argmax": "novel"}, "merge_masks"),
+        ({"training.iterations": 5, "maskformer.hidden": 8}, "train_supervised"),
+        ({"input.test_short": 48}, "evaluate"),
+    ],
+)
+def test_a_setting_is_in_the_key_of_what_depends_on_it_alone(change: dict[str, Any], moved: str) -> None:
+    order = [*SHARED, *AFTER]
+    assert changed(plan(), plan(change)) == set(order[order.index(moved) :])
+
+
+@pytest.mark.parametrize("name", list(to_json(RibSettings())))
+def test_every_setting_is_in_some_key(name: str) -> None:
+    stages = plan().values()
+    assert any(name in {**stage.params.get("rib", {}), **stage.params.get("cam", {})} for stage in stages)
+
+
+def test_estimates_change_costs_but_no_key() -> None:
+    before, after = plan(), plan({f"rib.{name}": 77.0 for name in ESTIMATES})
+    assert not changed(before, after)
+    assert all(before[name].cost != after[name].cost for name in (*SHARED[1:], "merge_masks"))
+
+
+def test_presets() -> None:
+    assert METHOD.preset("paper", "mini", "S1") == {}
+    official = plan(preset="official")
+    assert official["activation_maps"].params["rib"]["max_class"] == 20
+    assert official["activation_maps"].params["rib"]["stop_rule"] == "sum"
+    assert official["train_edges"].params["rib"]["background"] == "class"
+    defaults = to_json(RibSettings())
+    assert all(defaults[name.removeprefix("rib.")] != value for name, value in OFFICIAL.items())
+    with pytest.raises(BenchmarkError, match="official, paper"):
+        METHOD.preset("oficial", "mini", "S1")
+    with pytest.raises(BenchmarkError, match="retrained"):
+        METHOD.plan(cell(variant="re-trained"))
+
+
+@pytest.mark.parametrize(("profile", "values"), [("mini", MINI), ("smoke", SMOKE)])
+def test_the_sizes_for_the_profiles_are_valid(profile: str, values: dict[str, Any]) -> None:
+    assert set(values) <= {*to_json(RibSettings()), *ESTIMATES}
+    overrides = {"here": {f"rib.{name}": value for name, value in values.items()}}
+    settings = resolve(METHOD, load_profile(profile), "mini", "S1", "paper", overrides)
+    assert settings["rib"].trained_stages == 1
+    assert METHOD.plan(cell({f"rib.{name}": value for name, value in values.items()})).key
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"steps": 0},
+        {"companions": 0},
+        {"tau": 1.5},
+        {"momentum": 1.0},
+        {"max_class": 0},
+        {"edge_radius": 1},
+        {"walk_radius": 1},
+        {"companion_long_side": [24]},
+        {"cam_scales": []},
+        {"stop_rule": "max"},
+        {"explode_area": -0.1},
+        {"background": "base"},
+        {"argmax": "base"},
+        {"lr": float("nan")},
+    ],
+)
+def test_values_out_of_range_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(BenchmarkError, match=next(iter(wrong))):
+        validated(RibSettings, wrong, "rib")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"pretrain.iterations": 0}, "pretrain.iterations is 0"),
+        ({"rib.trained_stages": 3}, "has 3 stages"),
+        ({"rib.cam_scales": [1.0, 1.0]}, "twice"),
+        ({"rib.cam_scales": [0.5], "rib.explode_rule": "off"}, "give no logits"),
+        ({"rib.cam_scales": [1.5]}, "looks at scale 1"),
+        ({"rib.companion_long_side": [40, 24]}, "smaller side first"),
+        ({"rib.edge_width": 5}, "multiple of rib.edge_groups"),
+        ({"rib.background": "class", "rib.confident": 0.1}, "at most rib.confident"),
+        ({"maskformer.hidden": 9}, "maskformer.hidden"),
+    ],
+)
+def test_settings_that_do_not_fit_are_refused(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(BenchmarkError, match=message):
+        METHOD.plan(cell(change))
+
+
+def test_all_mistakes_are_named_at_once() -> None:
+    with pytest.raises(BenchmarkError) as caught:
+        METHOD.plan(cell({"pretrain.iterations": 0, "rib.edge_width": 5, "rib.cam_scales": [1.0, 1.0]}))
+    assert len(str(caught.value).splitlines()) == 3
+
+
+def test_planning_imports_no_torch() -> None:
+    code = "import sys, methods.rib, methods.rib.settings; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
