@@ -1,8 +1,8 @@
 """The settings of the methods, one frozen dataclass a section of a profile.
 
-Defaults are the paper's values for COCO-Stuff-10K; numbers in brackets are sections of the SimFormer specification
-that the field implements. A profile changes sizes; a preset changes behaviour. A value outside of a field's range is
-refused when a plan is made; what has to fit together is checked in ``methods.limits``.
+Defaults are the paper's values for COCO-Stuff-10K; README.md beside this file explains the numbers in brackets. A
+profile changes sizes; a preset changes behaviour. A value outside of a field's range is refused when a plan is made;
+what has to fit together is checked in ``methods.limits``.
 """
 
 from collections.abc import Mapping
