@@ -32,6 +32,7 @@ VERBS = {
         "status": "Show what is done, running, failed or missing.",
         "table": "Print a table from the store.",
         "plot": "Draw a table from the store.",
+        "pictures": "Draw label maps of training images, stage by stage.",
         "explain": "Show why two stages differ.",
         "methods": "List installed methods and their settings.",
         "splits": "List and check the class splits of a dataset.",

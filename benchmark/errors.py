@@ -4,6 +4,9 @@ import difflib
 from collections.abc import Iterable
 from enum import IntEnum
 
+LONG = 100  # names; of a longer list only the beginning helps
+SHOWN = 12
+
 
 class Exit(IntEnum):
     """Exit codes; README lists them."""
@@ -27,10 +30,11 @@ class BenchmarkError(Exception):
 
 
 def unknown(kind: str, value: object, valid: Iterable[object], where: str = "") -> BenchmarkError:
-    """Return the error for an unknown name: it lists near matches first, then everything that exists."""
+    """Return the error for an unknown name: it lists near matches first, then what exists, of very many the first."""
     names = sorted(str(v) for v in valid)
     near = difflib.get_close_matches(str(value), names, n=3, cutoff=0.5)
     place = f" in {where}" if where else ""
     hint = f" Did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
-    known = ", ".join(name or "'' (the default)" for name in names) or "none"
+    listed = names if len(names) <= LONG else [*names[:SHOWN], f"... ({len(names)} in all)"]
+    known = ", ".join(name or "'' (the default)" for name in listed) or "none"
     return BenchmarkError(f"unknown {kind} {str(value)!r}{place}.{hint} Known: {known}.")

@@ -86,11 +86,17 @@ def _way_out(path: Path) -> str:
 
 
 class CountsBuilder:
-    """Collects the counts of one image at a time."""
+    """Collects the counts of one image at a time.
 
-    def __init__(self, classes: int, ignore: int = 255) -> None:
+    With ``partial`` a prediction may be ``NO_LABEL``: predicted as no class, it is a miss of the true one.
+    """
+
+    NO_LABEL = 255
+
+    def __init__(self, classes: int, ignore: int = 255, *, partial: bool = False) -> None:
         self._classes = classes
         self._ignore = ignore
+        self._partial = partial
         self._rows: dict[str, NDArray[np.int32]] = {}  # image id -> (4, K), in the order of _ARRAYS
 
     def add(self, image_id: str, prediction: NDArray[Any], ground_truth: NDArray[Any]) -> None:
@@ -105,17 +111,21 @@ class CountsBuilder:
                 f"image {image_id!r}: prediction of size {prediction.shape}, ground truth of size "
                 f"{ground_truth.shape}; predict at the size of the ground truth."
             )
-        # One joint histogram: row = true class (row K: ignored), column = predicted class.
+        # One joint histogram: row = true class (row K: ignored), column = predicted class (column K: no label).
         K = self._classes
         ignored = ground_truth == self._ignore
         self._check_ids(image_id, "ground truth", ground_truth[~ignored])
-        self._check_ids(image_id, "prediction", prediction)
+        if self._partial:
+            prediction = np.where(prediction == self.NO_LABEL, K, prediction)
+            self._check_ids(image_id, "prediction", prediction[prediction != K])
+        else:
+            self._check_ids(image_id, "prediction", prediction)
         rows = np.where(ignored, K, ground_truth).astype(np.intp)
-        rows *= K
+        rows *= K + 1
         rows += prediction
-        joint = np.bincount(rows.ravel(), minlength=(K + 1) * K).reshape(K + 1, K)
+        joint = np.bincount(rows.ravel(), minlength=(K + 1) ** 2).reshape(K + 1, K + 1)
         known = joint[:K]
-        row = (np.diagonal(known), known.sum(axis=0), known.sum(axis=1), joint[K])
+        row = (np.diagonal(known), known.sum(axis=0)[:K], known.sum(axis=1), joint[K, :K])
         self._rows[image_id] = np.stack(row).astype(np.int32)
 
     def build(self) -> Counts:

@@ -1,41 +1,44 @@
 """Networks as safetensors files that carry their configuration."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
-from torch import Tensor
+from torch import Tensor, nn
 
 from benchmark.errors import BenchmarkError
+from methods.largefov.network import LargeFov, LargeFovShape
 from methods.maskformer.network import MaskFormer, build_maskformer
 from methods.settings import MaskFormerSettings, from_json
 
 MODEL_FILE = "model.safetensors"
 BACKBONE_FILE = "backbone.safetensors"
 
+Network = MaskFormer | LargeFov
 
-def save_model(path: Path, model: MaskFormer, settings: MaskFormerSettings, classes: int) -> None:
-    """Write the weights with the settings that rebuild the network."""
+
+def save_model(path: Path, model: Network, settings: MaskFormerSettings | LargeFovShape, classes: int) -> None:
+    """Write the weights with the settings that rebuild the network, under the network's name."""
+    kind = "maskformer" if isinstance(settings, MaskFormerSettings) else "largefov"
     state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
-    _write(path, state, {"maskformer": json.dumps(asdict(settings)), "classes": str(classes)})
+    _write(path, state, {kind: json.dumps(asdict(settings)), "classes": str(classes)})
 
 
-def load_model(path: Path, device: str = "cpu") -> MaskFormer:
+def load_model(path: Path, device: str = "cpu") -> Network:
     """Rebuild the network of ``save_model`` in evaluation mode. Raises BenchmarkError for a file of another kind."""
     try:
         with safe_open(path, "pt") as file:
-            described = file.metadata() or {}
-        settings = from_json(MaskFormerSettings, json.loads(described["maskformer"]))
-        model = build_maskformer(settings, int(described["classes"]))
+            model = _rebuilt(file.metadata() or {})
         model.load_state_dict(load_file(path))
     except FileNotFoundError as error:
         raise BenchmarkError(f"{path}: no such checkpoint. {_way_out(path)}") from error
     except Exception as error:
         raise BenchmarkError(
-            f"{path} is not a MaskFormer checkpoint of this benchmark ({type(error).__name__}: {error}). "
+            f"{path} is not a segmentation network of this benchmark ({type(error).__name__}: {error}). "
             f"{_way_out(path)}"
         ) from error
     return model.to(device).eval()
@@ -46,7 +49,7 @@ def save_tensors(path: Path, state: dict[str, Tensor]) -> None:
     _write(path, {name: value.detach().cpu().contiguous() for name, value in state.items()})
 
 
-def load_imagenet(model: MaskFormer, weights: str) -> None:
+def load_imagenet(backbone: nn.Module, weights: str) -> None:
     """Copy ImageNet weights into a ResNet-50 backbone: torchvision's by the name ``imagenet``, or those of a file.
 
     Raises:
@@ -59,7 +62,7 @@ def load_imagenet(model: MaskFormer, weights: str) -> None:
             state = ResNet50_Weights.IMAGENET1K_V1.get_state_dict(progress=False, check_hash=True)
         else:
             state = torch.load(weights, map_location="cpu", weights_only=True)
-        model.backbone.load_state_dict({name: value for name, value in state.items() if not name.startswith("fc.")})
+        backbone.load_state_dict({name: value for name, value in state.items() if not name.startswith("fc.")})
     except Exception as error:
         raise BenchmarkError(
             f"maskformer.weights = {weights!r} cannot be loaded into the backbone ({type(error).__name__}: {error}). "
@@ -67,12 +70,20 @@ def load_imagenet(model: MaskFormer, weights: str) -> None:
         ) from error
 
 
-def load_backbone(model: MaskFormer, path: Path) -> None:
+def load_backbone(model: Network, path: Path) -> None:
     """Copy pre-trained weights into ``model.backbone``. Raises BenchmarkError for a broken file and other sizes."""
     try:
         model.backbone.load_state_dict(load_file(path))
     except (RuntimeError, OSError, SafetensorError) as error:
         raise BenchmarkError(f"{path} does not fit this backbone ({error}). {_way_out(path)}") from error
+
+
+def _rebuilt(described: Mapping[str, str]) -> Network:
+    """Return the network that a file's metadata describes, without its weights."""
+    classes = int(described["classes"])
+    if "largefov" in described:
+        return LargeFov(from_json(LargeFovShape, json.loads(described["largefov"])), classes)
+    return build_maskformer(from_json(MaskFormerSettings, json.loads(described["maskformer"])), classes)
 
 
 def _write(path: Path, state: dict[str, Tensor], metadata: dict[str, str] | None = None) -> None:

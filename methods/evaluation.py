@@ -6,7 +6,7 @@ from typing import Any
 from benchmark.metrics import CountsBuilder, overall_miou
 from benchmark.stage import StageContext
 from methods.checkpoints import MODEL_FILE, load_model
-from methods.maskformer.inference import predict
+from methods.prediction import predict
 from methods.settings import InputSettings, from_json
 
 

@@ -4,7 +4,7 @@ A stage's parameters hold all that can change its result and nothing else, so th
 classes appear as ids, not as a split's name; the backbone's pre-training has neither split nor seed.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 from benchmark.registry import Cell
 from benchmark.stage import Stage
@@ -12,8 +12,10 @@ from methods.limits import check_network
 from methods.settings import (
     EvaluationSettings,
     InputSettings,
+    LargeFovSettings,
     MaskFormerSettings,
     PretrainSettings,
+    RetrainSettings,
     TrainingSettings,
     to_json,
 )
@@ -25,6 +27,7 @@ SHARED_SETTINGS: dict[str, type] = {
     "pretrain": PretrainSettings,
     "evaluation": EvaluationSettings,
 }
+RETRAIN_SETTINGS: dict[str, type] = {**SHARED_SETTINGS, "retrain": RetrainSettings, "largefov": LargeFovSettings}
 BACKBONE_FIELDS = ("backbone", "backbone_width", "weights")
 TEST_FIELDS = ("test_short", "test_longest", "size_divisor")
 
@@ -45,10 +48,21 @@ def pretrain(cell: Cell) -> dict[str, Stage]:
     settings: PretrainSettings = cell.settings["pretrain"]
     if not settings.iterations:
         return {}
+    return {"backbone": tag_classifier(cell, settings, "backbone pre-training on image-level labels")}
+
+
+def tag_classifier(cell: Cell, settings: Any, title: str) -> Stage:
+    """Return a backbone and a classifier trained on image tags, from ``maskformer.weights``.
+
+    Args:
+        cell: its split and seed play no part.
+        settings: iterations, batch, lr, weight_decay, seconds_per_iteration.
+        title: for people.
+    """
     network = {name: to_json(cell.settings["maskformer"])[name] for name in BACKBONE_FIELDS}
-    stage = Stage(
+    return Stage(
         kind="pretrain",
-        name=f"backbone pre-training on image-level labels of {cell.dataset.name}",
+        name=f"{title} of {cell.dataset.name}",
         function="methods.pretraining:pretrain",
         version=1,
         params={
@@ -61,7 +75,6 @@ def pretrain(cell: Cell) -> dict[str, Stage]:
         },
         cost=settings.iterations * settings.seconds_per_iteration,
     )
-    return {"backbone": stage}
 
 
 def network_params(cell: Cell) -> dict[str, Any]:
@@ -99,16 +112,46 @@ def supervised(cell: Cell) -> Stage:
     )
 
 
-def retrain(cell: Cell, pseudo_labels: Stage, title: str) -> Stage:
-    """Return a fresh MaskFormer trained on base masks over pseudo labels of the novel classes [7]."""
+def retrain(
+    cell: Cell, pseudo_labels: Stage, title: str, network: Literal["maskformer", "largefov"] | None = None
+) -> Stage:
+    """Return a fresh network trained on base masks over pseudo labels of the novel classes [7].
+
+    ``network`` is the one of the cell's section ``retrain`` unless it is given.
+    """
+    if (network or cell.settings["retrain"].network) == "largefov":
+        return _retrain_largefov(cell, pseudo_labels, title)
     return Stage(
         kind="retrain",
-        name=f"re-training on pseudo labels of {title}, {cell.split.name}, seed {cell.seed}",
+        name=f"re-training of MaskFormer on pseudo labels of {title}, {cell.split.name}, seed {cell.seed}",
         function="methods.supervised:train_supervised",
         version=1,
         params={**network_params(cell), "novel": list(cell.split.novel)},
         inputs={**pretrain(cell), "pseudo_labels": pseudo_labels},
         cost=training_cost(cell),
+    )
+
+
+def _retrain_largefov(cell: Cell, pseudo_labels: Stage, title: str) -> Stage:
+    settings: LargeFovSettings = cell.settings["largefov"]
+    backbone = pretrain(cell)
+    described = to_json(cell.settings["maskformer"])
+    fields = [name for name in BACKBONE_FIELDS if name != "weights" or not backbone]
+    return Stage(
+        kind="retrain",
+        name=f"re-training of LargeFOV on pseudo labels of {title}, {cell.split.name}, seed {cell.seed}",
+        function="methods.largefov.train:train_largefov",
+        version=1,
+        params={
+            **data(cell),
+            "seed": cell.seed,
+            "input": training_input(cell),
+            "maskformer": {name: described[name] for name in fields},
+            "largefov": to_json(settings),
+            "novel": list(cell.split.novel),
+        },
+        inputs={**backbone, "pseudo_labels": pseudo_labels},
+        cost=settings.iterations * settings.seconds_per_iteration,
     )
 
 
@@ -138,6 +181,20 @@ def evaluate(cell: Cell, model: Stage, title: str) -> Stage:
         inputs={"model": model},
         access="evaluation",
         cost=cell.dataset.test * settings.seconds_per_image,
+    )
+
+
+def assess(cell: Cell, labels: Stage, title: str) -> Stage:
+    """Return the counts of label maps of the training images; what the split plays no part in serves every split."""
+    return Stage(
+        kind="assess",
+        name=f"assessment of {title}, {cell.split.name}, seed {cell.seed}",
+        function="methods.assessment:assess",
+        version=1,
+        params=data(cell),
+        inputs={"labels": labels},
+        access="evaluation",
+        cost=0.002 * cell.dataset.train,
     )
 
 

@@ -1,6 +1,7 @@
-"""Backbone pre-training on image-level labels: what stands in for ImageNet weights in the miniature.
+"""A multi-label classifier of image tags, with global average pooling.
 
-A multi-label classifier with global average pooling. It reads no mask at all, so one run serves every split.
+Its backbone stands in for ImageNet weights in the miniature; class activation maps are read from it. It sees no mask at
+all, so one run serves every split.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 
 from benchmark.stage import StageContext
 from methods.batches import TrainingImages
-from methods.checkpoints import BACKBONE_FILE, save_tensors
+from methods.checkpoints import BACKBONE_FILE, load_imagenet, save_tensors
 from methods.maskformer.backbones import build_backbone
 from methods.settings import InputSettings, MaskFormerSettings, PretrainSettings, TrainingSettings, from_json
 from methods.training import Losses, train
@@ -29,7 +30,10 @@ def pretrain(context: StageContext) -> Mapping[str, Any]:
     classes = len(view.classes)
     images = TrainingImages(view, from_json(InputSettings, p["input"]), seed, context.device)
     torch.manual_seed(seed)
-    backbone = build_backbone(from_json(MaskFormerSettings, p["maskformer"]))
+    network = from_json(MaskFormerSettings, p["maskformer"])
+    backbone = build_backbone(network)
+    if network.weights:
+        load_imagenet(backbone, network.weights)
     classifier = nn.Linear(backbone.channels[-1], classes)
     modules = nn.ModuleDict({"backbone": backbone, "classifier": classifier}).to(context.device)
 

@@ -6,15 +6,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image as Pillow
 
 from benchmark.datasets import IGNORE, Crop, TrainingView, Window
-from benchmark.datasets.base import Image, Mask
+from benchmark.datasets.base import Image
 from benchmark.datasets.transforms import crop_labels, flip_and_pad
-from benchmark.errors import BenchmarkError
+from benchmark.labels import mask_path, read_mask, write_mask
 from benchmark.stage import StageContext
 from methods.checkpoints import MODEL_FILE, load_model
-from methods.maskformer.inference import predict
+from methods.prediction import predict
 from methods.settings import InputSettings, from_json
 
 
@@ -54,42 +53,61 @@ def generate(context: StageContext) -> Mapping[str, Any]:
     view = context.training_view()
     model = load_model(context.inputs["model"] / MODEL_FILE, context.device)
     settings = from_json(InputSettings, context.params["input"])
-    filled = pixels = 0
-    for done, image_id in enumerate(view.ids, start=1):
-        base_mask = view.base_mask(image_id)
-        prediction = predict(model, view.image(image_id), settings)
-        merged = merge(prediction, view.labels(image_id), view.novel, base_mask)
-        write_mask(mask_path(context.out, image_id), merged)
-        filled += int((merged != base_mask).sum())
-        pixels += int((base_mask == IGNORE).sum())
-        context.progress(done, len(view.ids))
-    return {"images": len(view.ids), "filled_share": filled / max(1, pixels)}
+    writer = PseudoLabelWriter(context, view)
+    for image_id in view.ids:
+        writer.write(image_id, predict(model, view.image(image_id), settings))
+    return writer.summary()
 
 
-def mask_path(folder: Path, image_id: str) -> Path:
-    """Return where the pseudo mask of an image lies in a stage's folder."""
-    return folder / "masks" / f"{image_id}.png"
+class PseudoLabelWriter:
+    """Writes one 8-bit PNG a training image: base masks, over novel tags, over 255; counts what they cover.
 
+    Attributes:
+        context: whose ``out`` they go to, and which is told of the progress.
+        view: with the novel classes hidden.
+    """
 
-def write_mask(path: Path, mask: NDArray[np.uint8]) -> None:
-    """Write an 8-bit PNG."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Pillow.fromarray(mask).save(path)
+    def __init__(self, context: StageContext, view: TrainingView) -> None:
+        self.context, self.view = context, view
+        self._images = self._unknown = self._filled = self._tagged = self._placed = 0
+
+    def write(self, image_id: str, labels: NDArray[np.integer]) -> None:
+        """Lay the base mask over ``labels`` (H, W), classes that the image does not have left out, and write it."""
+        base, tags = self.view.base_mask(image_id), self.view.labels(image_id)
+        merged = merge(labels, tags, self.view.novel, base)
+        write_mask(mask_path(self.context.out, image_id), merged)
+        shown = set(np.unique(merged).tolist())
+        novel = [tag for tag in self.view.novel if tag in tags]
+        self._images += 1
+        self._unknown += int((base == IGNORE).sum())
+        self._filled += int((merged != base).sum())
+        self._tagged += len(novel)
+        self._placed += sum(tag in shown for tag in novel)
+        self.context.progress(self._images, len(self.view.ids))
+
+    def summary(self) -> dict[str, Any]:
+        """Return how much of the unknown region has a label, and how many of the novel tags have a pixel."""
+        return {
+            "images": self._images,
+            "unknown_pixels": self._unknown,
+            "filled_share": self._filled / max(1, self._unknown),
+            "novel_tags": self._tagged,
+            "placed_share": self._placed / max(1, self._tagged),
+        }
 
 
 class PseudoLabelledImages:
     """Training images whose novel masks are pseudo labels: every class that a crop shows has a mask [7].
 
     Raises:
-        BenchmarkError: a pseudo mask is missing, or not of its image's size. There is no fall-back: the released code
-            silently trains on the full ground truth then.
+        BenchmarkError: a pseudo mask is missing, or not of its image's size.
     """
 
     def __init__(self, view: TrainingView, folder: Path) -> None:
         self._view = view
         self.ids = view.ids
         self.novel = view.novel
-        self._masks = {image_id: self._read(mask_path(folder, image_id), view.size(image_id)) for image_id in view.ids}
+        self._masks = {image_id: read_mask(mask_path(folder, image_id), view.size(image_id)) for image_id in view.ids}
 
     def size(self, image_id: str) -> tuple[int, int]:
         """Return height and width."""
@@ -100,16 +118,3 @@ class PseudoLabelledImages:
         crop = self._view.crop(image_id, window, adjust)
         labels = flip_and_pad(crop_labels(self._masks[image_id], window), window, IGNORE)
         return crop._replace(labels=labels, present_novel=())
-
-    @staticmethod
-    def _read(path: Path, size: tuple[int, int]) -> Mask:
-        try:
-            mask = np.array(Pillow.open(path))
-        except (OSError, SyntaxError) as error:
-            raise BenchmarkError(
-                f"pseudo label {path} cannot be read ({error}). Remove the folder of that stage and run again; "
-                f"re-training never falls back to the ground truth."
-            ) from error
-        if mask.shape != size or mask.dtype != np.uint8:
-            raise BenchmarkError(f"pseudo label {path} is {mask.shape} {mask.dtype}, its image is {size}, uint8.")
-        return mask

@@ -120,6 +120,36 @@ class SimFormerSettings:
 
 
 @dataclass(frozen=True)
+class RetrainSettings:
+    """Which network learns from pseudo labels [7]."""
+
+    network: Literal["maskformer", "largefov"] = "maskformer"
+
+
+@dataclass(frozen=True)
+class LargeFovSettings:
+    """DeepLab-LargeFOV: head, optimiser and schedule [deeplab_largefov 1a, 2]. Its backbone is that of MaskFormer."""
+
+    hidden: Count = 1024
+    dilation: Count = 12  # of the head's 3x3 convolution
+    freeze_norms: bool = True  # batch norms keep statistics and affine; those of resnet50 always do
+    balanced: bool = False  # mean over base pixels + mean over novel pixels, in place of the mean over all
+    iterations: Natural = 15_000
+    batch: Count = 10
+    lr: Positive = 1e-3
+    head_lr_multiplier: Positive = 10.0
+    bias_lr_multiplier: Positive = 20.0  # of the last layer's bias
+    optimiser: Literal["sgd", "adamw"] = "sgd"
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9  # of sgd
+    weight_decay: Weight = 5e-4
+    clip: Weight = 0.0  # largest norm of the gradient; 0 sets no limit
+    warmup: Natural = 0
+    poly: Weight = 0.9
+    log_every: Count = 50
+    seconds_per_iteration: Weight = 230.0  # CPU seconds; for estimates only
+
+
+@dataclass(frozen=True)
 class EvaluationSettings:
     """Inference on whole images [6.3]."""
 

@@ -1,4 +1,4 @@
-"""The one training loop: AdamW, polynomial decay, clipping, exact resume."""
+"""The one training loop: AdamW or another optimiser, polynomial decay, clipping, exact resume."""
 
 import math
 import time
@@ -18,6 +18,7 @@ from methods.settings import TrainingSettings
 CHECKPOINT_SECONDS = 30.0
 
 Losses = dict[str, Tensor]
+Groups = Sequence[dict[str, Any]]
 
 
 class TrainingDivergedError(BenchmarkError):
@@ -30,14 +31,20 @@ def learning_rate_factor(step: int, settings: TrainingSettings) -> float:
     return float(warm * (1 - step / settings.iterations) ** settings.poly)
 
 
+def adamw(groups: Groups) -> torch.optim.Optimizer:
+    """Return AdamW over parameter groups [2.6]."""
+    return torch.optim.AdamW(groups, fused=True)
+
+
 def train(
     context: StageContext,
     modules: nn.ModuleDict,
-    groups: Sequence[dict[str, Any]],
+    groups: Groups,
     losses: Callable[[int], Iterable[Losses]],
     settings: TrainingSettings,
     *,
     seed: int,
+    optimiser_of: Callable[[Groups], torch.optim.Optimizer] = adamw,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
 ) -> dict[str, float]:
     """Train ``modules`` in place and return the last logged losses.
@@ -45,19 +52,20 @@ def train(
     Args:
         context: where curves, progress and checkpoints go.
         modules: everything with state: networks and criteria.
-        groups: parameter groups of AdamW; their ``lr`` is the initial one.
+        groups: parameter groups of the optimiser; their ``lr`` is the initial one.
         losses: step -> one loss dict for each micro-batch, with the key ``total``; their gradients are averaged. Each
             is used for backward before the next is asked for, so that memory holds one graph.
         settings: the schedule.
         seed: of dropout and of everything else that draws from torch's global generator. Step t starts from a state
             that depends on (seed, t) alone: a resumed run goes on bit for bit on CPU.
+        optimiser_of: makes the optimiser of the groups; its state is part of every checkpoint.
         checkpoint_seconds: time between checkpoints.
 
     Raises:
         TrainingDivergedError: a loss is NaN or infinite.
         StageInterrupted: after a checkpoint, when the context asks to stop.
     """
-    optimiser = torch.optim.AdamW(groups, fused=True)
+    optimiser = optimiser_of(groups)
     initial = [group["lr"] for group in optimiser.param_groups]
     parameters = [p for group in optimiser.param_groups for p in group["params"]]
     checkpoint = Checkpoint(context.scratch / "checkpoint.pt", modules, optimiser)
@@ -106,7 +114,8 @@ def _backward(micro_batches: Iterable[Losses], parameters: Sequence[Tensor], ste
     if not all(math.isfinite(v) for v in values.values()):
         shown = ", ".join(f"{name} = {value:g}" for name, value in values.items())
         raise TrainingDivergedError(
-            f"the loss is not finite at iteration {step}: {shown}. Lower training.lr or look at the input."
+            f"the loss is not finite at iteration {step}: {shown}. "
+            f"Lower the learning rate of this training or look at the input."
         )
     return values
 

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
-ALL_TABLES = ("1", "2", "3")
+ALL_TABLES = ("1", "2", "3", "baselines", "stages")
 PRESETS = ("paper", "official")
+RETRAIN_NETWORKS = ("maskformer", "largefov")
 LARGEST_SEED = 2**32 - 1  # what every generator takes
 DEFAULT_STORE = Path(".benchmark", "store")
 
@@ -145,7 +146,8 @@ def table_names(names: Iterable[str]) -> tuple[str, ...]:
     spelled = (one for part in flat if part for one in (ALL_TABLES if part == "all" else (part,)))
     found = tuple(dict.fromkeys(spelled))
     if names and not found:
-        raise BenchmarkError(f"{', '.join(map(repr, names))} names no table; write 1, 2, 3, all or the path of a file.")
+        known = ", ".join(ALL_TABLES)
+        raise BenchmarkError(f"{', '.join(map(repr, names))} names no table; write {known}, all or the path of a file.")
     return found
 
 
@@ -178,7 +180,7 @@ def _options(*, with_table: bool) -> list[Callable[..., Any]]:
         "tables",
         multiple=True,
         default=("all",),
-        metavar="1|2|3|all|PATH",
+        metavar="1|2|3|baselines|stages|all|PATH",
         help="Tables to work on; several with commas or by repeating the option.  [default: all]",
     )
     return [
@@ -218,6 +220,11 @@ def _options(*, with_table: bool) -> list[Callable[..., Any]]:
             metavar="SECTION.KEY=VALUE",
             help="Change a setting; repeatable. See `methods`.",
         ),
+        click.option(
+            "--retrain-net",
+            type=click.Choice(RETRAIN_NETWORKS),
+            help="Network that learns from pseudo labels; short for --set retrain.network=...",
+        ),
         click.option("--data-root", type=click.Path(path_type=Path), help="Folder in which the dataset lies."),
         click.option(
             "--out",
@@ -238,10 +245,20 @@ def _selection(values: dict[str, Any]) -> Selection:
         seeds=values.pop("seeds"),
         splits=values.pop("splits"),
         methods=values.pop("methods"),
-        overrides=values.pop("overrides"),
+        overrides=_with_network(values.pop("overrides"), values.pop("retrain_net")),
         data_root=values.pop("data_root"),
         out=values.pop("out"),
     )
+
+
+def _with_network(overrides: Mapping[str, Any], network: str | None) -> Mapping[str, Any]:
+    """Return the overrides with what ``--retrain-net`` says. Raises BenchmarkError where ``--set`` says otherwise."""
+    if network is None:
+        return overrides
+    name = "retrain.network"
+    if overrides.get(name, network) != network:
+        raise BenchmarkError(f"--retrain-net {network} contradicts --set {name}={overrides[name]}; give one of them.")
+    return {**overrides, name: network}
 
 
 def _stem(name: str) -> str:

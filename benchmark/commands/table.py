@@ -20,7 +20,7 @@ FORMATS = ("text", "csv", "latex", "markdown")
 @click.option("--format", "style", type=click.Choice(FORMATS), default="text", show_default=True, help="What to print.")
 @selection_options(table="none")
 def command(selection: Selection, name: str, style: "Format") -> None:
-    """Print table N: 1, 2, 3, all, or the path of a table file.
+    """Print table N: 1, 2, 3, baselines, stages, all, or the path of a table file.
 
     Cells without a number say why: not run, failed, not available yet. With --out every format, the plot and the
     provenance are written into that folder too. Exit code 1 while cells that could be run lack seeds.

@@ -70,8 +70,10 @@ class Estimate:
 
     @property
     def sd(self) -> float | None:
-        """Sample standard deviation of the novel mIoU; ``None`` with fewer than two seeds."""
-        return stdev(scores.novel for scores in self.scores.values()) if self.n_seeds > 1 else None
+        """Sample standard deviation of the novel mIoU; ``None`` with fewer than two seeds, or where no seed matters."""
+        if len({self.keys[seed] for seed in self.scores}) < 2:
+            return None
+        return stdev(scores.novel for scores in self.scores.values())
 
     @property
     def delta(self) -> float | None:

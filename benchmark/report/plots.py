@@ -21,10 +21,14 @@ def plot(sheet: Sheet, stem: Path) -> list[Path]:
     import matplotlib as mpl
 
     with mpl.rc_context(theme.RC):
-        figure = draw(sheet)
-        paths = [stem.with_name(f"{stem.name}.{suffix}") for suffix in SUFFIXES]
-        for path, silent in zip(paths, ({"Software": None}, {"CreationDate": None}), strict=True):
-            figure.savefig(path, dpi=theme.DPI, metadata=silent)
+        return save(draw(sheet), stem, theme.DPI)
+
+
+def save(figure: "Figure", stem: Path, dpi: int) -> list[Path]:
+    """Write a figure in both formats, without a date or a version in it, and return the paths."""
+    paths = [stem.with_name(f"{stem.name}.{suffix}") for suffix in SUFFIXES]
+    for path, silent in zip(paths, ({"Software": None}, {"CreationDate": None}), strict=True):
+        figure.savefig(path, dpi=dpi, metadata=silent)
     return paths
 
 
@@ -34,7 +38,7 @@ def draw(sheet: Sheet) -> "Figure":
     from matplotlib.figure import Figure
 
     shown = panels(sheet)
-    bars = sheet.table.plot.kind == "grouped_bars"
+    bars = sheet.table.plot.bars
     width, height = theme.SIZE
     figure = Figure(figsize=(width * (len(shown) + 1) / 3, height), layout="constrained")
     FigureCanvasAgg(figure)
@@ -96,7 +100,10 @@ def _dress(ax: "Axes", panel: Panel) -> None:
 
     ax.set_title(panel.title, loc="left")
     ax.set_xlabel(panel.x_label)
-    ax.set_xticks(list(panel.ticks), list(panel.ticks.values()))
+    labels = list(panel.ticks.values())
+    crowded = sum(map(len, labels)) > theme.CHARACTERS
+    slant: dict[str, Any] = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"} if crowded else {}
+    ax.set_xticks(list(panel.ticks), labels, **slant)
     ax.yaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))
     ax.tick_params(length=0)
     if panel.empty:

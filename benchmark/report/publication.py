@@ -15,6 +15,8 @@ from benchmark.files import naming, sync, sync_tree, write_json, write_text
 from benchmark.metrics import EVALUATOR_VERSION
 from benchmark.report.estimates import Estimate, Sheet, estimate
 from benchmark.report.orderings import verdicts
+from benchmark.report.pages import Page
+from benchmark.report.pictures import picture
 from benchmark.report.plots import plot
 from benchmark.report.tables import as_csv, as_latex, as_markdown, as_text
 from benchmark.splits import Split
@@ -63,9 +65,17 @@ def publish_plot(sheet: Sheet, out: Path) -> tuple[Path, ...]:
     return tuple(files)
 
 
+def publish_pictures(page: Page, out: Path) -> tuple[Path, ...]:
+    """Write a page of pictures, ``pictures-<table>-<split>.png`` and ``.pdf``, under the conditions of ``publish``."""
+    with _drafts(out) as (draft, files):
+        picture(page, draft / f"pictures-{_safe(page.table)}-{_safe(page.split.name)}")
+    return tuple(files)
+
+
 def file_stem(name: str) -> str:
-    """Return ``table2`` for table ``2``; characters that do not belong in a file name become dashes."""
-    return f"table{re.sub(r'[^A-Za-z0-9_.-]+', '-', name)}"
+    """Return ``table2`` for table ``2``, other names as they are; what is odd in a file name becomes a dash."""
+    stem = _safe(name).lstrip(".-")
+    return stem if stem[:1].isalpha() else f"table{stem}"
 
 
 def provenance(sheet: Sheet, store: "Store") -> dict[str, Any]:
@@ -114,6 +124,10 @@ def _drafts(out: Path) -> Iterator[tuple[Path, list[Path]]]:
             for path in sorted(draft.iterdir(), key=lambda path: (path.suffix == ".json", path.name)):
                 files.append(path.replace(out / path.name))
         sync(out)
+
+
+def _safe(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", name)
 
 
 def _finished_keys(sheet: Sheet, store: "Store") -> set[str]:

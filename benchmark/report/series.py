@@ -56,7 +56,7 @@ def panels(sheet: Sheet) -> tuple[Panel, ...]:
 
 
 def _panel(sheet: Sheet, title: str, *, printed: bool) -> Panel:
-    by_column = sheet.table.plot.kind == "lines"  # a line a column, rows along the axis; otherwise the other way round
+    by_column = sheet.table.plot.along_rows
     rows = [row for row in sheet.table.rows if row.label in sheet.rows]
     columns = [column for column in sheet.table.columns if column.label in sheet.columns]
     along: Sequence[Row | Column] = rows if by_column else columns

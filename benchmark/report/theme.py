@@ -2,9 +2,9 @@
 
 from typing import Any
 
-# Okabe and Ito's palette without yellow and black; markers differ too, so that grey print stays readable.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
-MARKERS = ("o", "s", "^", "D", "v", "P")
+# Okabe and Ito's palette without yellow and black, and two more; markers differ too, so that grey print stays readable.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#882255", "#999999")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "h")
 QUIET = "#6E6E6E"  # axes, ticks, notes
 GRID = "#E4E4E4"
 
@@ -14,6 +14,7 @@ BAR_SHARE = 0.8  # of the distance between two groups
 DODGE = 0.012  # of the axis, between lines whose error bars would cover each other
 MARGIN = 0.06  # of the axis, left and right of lines
 DOT = 13  # area of the dot of a single seed, in square points
+CHARACTERS = 90  # of tick labels that fit side by side
 THIN = 1.1  # width of error bars, in points
 
 RC: dict[Any, Any] = {

@@ -22,6 +22,10 @@ class Backbone(nn.Module):
     def forward(self, images: Tensor) -> list[Tensor]:
         """(B, 3, H, W) -> one (B, channels[i], ceil(H / strides[i]), ceil(W / strides[i])) a stride."""
 
+    @abstractmethod
+    def blocks(self) -> list[nn.Module]:
+        """Return the stages behind the stem, one a feature map: stage i turns map i-1 into map i."""
+
 
 def build_backbone(settings: MaskFormerSettings) -> Backbone:
     """Return the backbone that the settings name, randomly initialised. Raises BenchmarkError for an unknown name."""
@@ -32,6 +36,23 @@ def build_backbone(settings: MaskFormerSettings) -> Backbone:
     raise unknown("backbone", settings.backbone, ["resnet50", "narrow"], "maskformer.backbone")
 
 
+def dilate(backbone: Backbone, stride: int) -> None:
+    """Hold the resolution at ``stride``: stages beyond lose their stride, and 3x3 convolutions after it get dilation.
+
+    A stage of stride s has dilation s / stride then, except where its stride was: that convolution keeps the dilation
+    of the stage before. So the strided maps are in the new ones, at every (s / stride)-th place, under equal weights.
+    """
+    for stage, own in zip(backbone.blocks(), backbone.strides, strict=True):
+        if own <= stride:
+            continue
+        for conv in stage.modules():
+            if isinstance(conv, nn.Conv2d):
+                dilation = own // stride // conv.stride[0]
+                conv.stride = (1, 1)
+                if conv.kernel_size == (3, 3):
+                    conv.dilation = conv.padding = (dilation, dilation)
+
+
 def conv_frozen_norm(x: Tensor, conv: nn.Conv2d, norm: FrozenBatchNorm2d) -> Tensor:
     """Return norm(conv(x)) as one convolution: a frozen norm is a constant scale and shift of the output channels.
 
@@ -39,7 +60,8 @@ def conv_frozen_norm(x: Tensor, conv: nn.Conv2d, norm: FrozenBatchNorm2d) -> Ten
     """
     scale = norm.weight * (norm.running_var + norm.eps).rsqrt()
     shift = norm.bias - norm.running_mean * scale
-    return F.conv2d(x, conv.weight * scale[:, None, None, None], shift, conv.stride, conv.padding)
+    weight = conv.weight * scale[:, None, None, None]
+    return F.conv2d(x, weight, shift, conv.stride, conv.padding, conv.dilation)
 
 
 class FoldedBottleneck(Bottleneck):  # type: ignore[misc]  # torchvision is not typed
@@ -68,10 +90,13 @@ class ResNet50(Backbone):
         self.conv1, self.bn1, self.maxpool = trunk.conv1, trunk.bn1, trunk.maxpool
         self.layer1, self.layer2, self.layer3, self.layer4 = trunk.layer1, trunk.layer2, trunk.layer3, trunk.layer4
 
+    def blocks(self) -> list[nn.Module]:
+        return [self.layer1, self.layer2, self.layer3, self.layer4]
+
     def forward(self, images: Tensor) -> list[Tensor]:
         x = self.maxpool(F.relu(conv_frozen_norm(images, self.conv1, self.bn1), inplace=True))
         maps = []
-        for stage in (self.layer1, self.layer2, self.layer3, self.layer4):
+        for stage in self.blocks():
             x = stage(x)
             maps.append(x)
         return maps
@@ -99,6 +124,9 @@ class NarrowResNet(Backbone):
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+    def blocks(self) -> list[nn.Module]:
+        return list(self.stages)
 
     def forward(self, images: Tensor) -> list[Tensor]:
         x = self.stem(images)

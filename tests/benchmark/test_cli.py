@@ -71,7 +71,7 @@ def test_each_verb_loads_and_has_help(name: str, capsys: Captured) -> None:
         (["plan", "--seeds", "-1"], "a seed is a whole number"),
         (["plan", "--seeds", "0,4294967296"], "'4294967296': a seed is a whole number from 0 to 4294967295"),
         (["plan", "--splits", ","], "names nothing"),
-        (["plan", "--table", ""], "'' names no table; write 1, 2, 3, all"),
+        (["plan", "--table", ""], "'' names no table; write 1, 2, 3, baselines, stages, all"),
         (["table", ","], "',' names no table"),
         (["plan", "--set", "points=50"], "is not section.key=value"),
         (["plan", "--set", "toy.steps"], "is not section.key=value"),
@@ -259,7 +259,7 @@ def test_a_method_that_cannot_be_loaded_is_named(monkeypatch: pytest.MonkeyPatch
 
 
 def test_names_of_tables() -> None:
-    assert table_names(["all"]) == ("1", "2", "3")
+    assert table_names(["all"]) == ("1", "2", "3", "baselines", "stages")
     assert table_names(["3,1", "3", "own.yaml"]) == ("3", "1", "own.yaml")
 
 
@@ -292,3 +292,23 @@ def test_the_selection_of_a_command(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert full.overrides == {"toy.rate": 1e-3, "toy.sizes": [1, 2]}
     assert full.results_folder() == tmp_path / "results" / "data-own-official"
     assert selected("1", "--out", "x").results_folder() == Path("x")
+
+
+def test_the_network_for_retraining_is_short_for_a_setting() -> None:
+    expected = {"retrain.network": "largefov"}
+    assert selected("1", "--retrain-net", "largefov").overrides == expected
+    assert selected("1", "--retrain-net", "largefov", "--set", "retrain.network=largefov").overrides == expected
+    both = selected("1", "--retrain-net", "maskformer", "--set", "toy.rate=0.5").overrides
+    assert both == {"toy.rate": 0.5, "retrain.network": "maskformer"}
+    with pytest.raises(BenchmarkError, match=r"--retrain-net maskformer contradicts --set retrain.network=largefov"):
+        selected("1", "--retrain-net", "maskformer", "--set", "retrain.network=largefov")
+    with pytest.raises(click.BadParameter, match="largefov"):
+        selected("1", "--retrain-net", "deeplab")
+
+
+def test_the_network_for_retraining_reaches_the_plan(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+    monkeypatch.undo()  # the methods themselves
+    arguments = ["plan", "--table", "3", "--profile", "smoke", "--methods", "simformer", "--splits", "S4"]
+    found = [run_json([*arguments, *more], capsys) for more in ([], ["--retrain-net", "largefov"])]
+    names = [{stage["name"] for stage in plan["stages"] if stage["kind"] == "retrain"} for plan in found]
+    assert ["LargeFOV" in name for one in names for name in one] == [False, True]

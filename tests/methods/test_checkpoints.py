@@ -1,9 +1,12 @@
 """Files of networks: whole ones come back, broken ones are named with the way out."""
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
 
 from benchmark.errors import BenchmarkError
 from benchmark.files import FULL, naming
@@ -23,6 +26,8 @@ def model() -> MaskFormer:
 
 def test_a_network_comes_back(model: MaskFormer, tmp_path: Path) -> None:
     save_model(tmp_path / "model", model, SETTINGS, classes=3)
+    with safe_open(tmp_path / "model", "pt") as file:
+        assert file.metadata() == {"maskformer": json.dumps(asdict(SETTINGS)), "classes": "3"}
     back = load_model(tmp_path / "model").state_dict()
     assert all(torch.equal(back[name], value) for name, value in model.state_dict().items())
 

@@ -41,6 +41,9 @@ def refusal(**overrides: Any) -> str:
         ("simformer.positive_ratio", 1.5),
         ("simformer.simnet_blocks", 0),
         ("simformer.emulate_world_size", 0),
+        ("retrain.network", "deeplab"),
+        ("largefov.dilation", 0),
+        ("largefov.momentum", 1),
         ("evaluation.seconds_per_image", -1),
     ],
 )

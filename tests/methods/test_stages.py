@@ -15,12 +15,13 @@ from safetensors.torch import load_file
 from benchmark.config import load_profile, resolve
 from benchmark.datasets import Dataset, load_dataset
 from benchmark.errors import BenchmarkError
+from benchmark.labels import mask_path
 from benchmark.metrics import Counts
 from benchmark.registry import Cell, methods
 from benchmark.splits import splits
 from benchmark.stage import Stage, StageInterrupted, closure
 from methods.checkpoints import MODEL_FILE
-from methods.pseudo_labels import PseudoLabelledImages, mask_path
+from methods.pseudo_labels import PseudoLabelledImages
 from tests.methods.support import FakeContext
 
 SPLIT = splits("mini")["S9"]

@@ -1,0 +1,53 @@
+"""Label maps: how a stage leaves labels of training images, and how stages that learn from or score them find them."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmark.errors import BenchmarkError
+from benchmark.stage import Stage
+
+if TYPE_CHECKING:
+    from benchmark.datasets.base import Mask
+
+LABELS = "labels"  # the role in which an evaluation stage reads the label maps that it scores
+
+
+def label_stage(evaluation: Stage) -> Stage | None:
+    """Return the stage whose label maps an evaluation scores; ``None`` where it scores something else."""
+    return evaluation.inputs.get(LABELS) if evaluation.access == "evaluation" else None
+
+
+def mask_path(folder: Path, image_id: str) -> Path:
+    """Return where the label map of an image lies in a stage's folder; ids in it that are no class mean no label."""
+    return folder / "masks" / f"{image_id}.png"
+
+
+def write_mask(path: Path, mask: NDArray[np.uint8]) -> None:
+    """Write an 8-bit PNG."""
+    from PIL import Image as Pillow
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Pillow.fromarray(mask).save(path)
+
+
+def read_mask(path: Path, size: tuple[int, ...]) -> "Mask":
+    """Return a label map (H, W) uint8 of ``write_mask``. Raises BenchmarkError where it is missing or of another size.
+
+    There is no fall-back: the released code silently trains on the full ground truth then.
+    """
+    from PIL import Image as Pillow
+
+    try:
+        with Pillow.open(path) as picture:
+            mask = np.array(picture)
+    except (OSError, SyntaxError) as error:
+        raise BenchmarkError(
+            f"label map {path} cannot be read ({error}). Remove the folder of that stage and run again; "
+            f"nothing falls back to the ground truth."
+        ) from error
+    if mask.shape != size or mask.dtype != np.uint8:
+        raise BenchmarkError(f"label map {path} is {mask.shape} {mask.dtype}, its image is {size}, uint8.")
+    return mask

@@ -1,0 +1,95 @@
+"""LargeFOV trained on base masks over pseudo labels, or on the masks of every class [2, 5]."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.profiler import record_function
+
+from benchmark.datasets import IGNORE
+from benchmark.stage import StageContext
+from methods.batches import TrainingImages
+from methods.checkpoints import MODEL_FILE, save_model
+from methods.largefov.network import LargeFov, LargeFovShape, parameter_groups
+from methods.settings import InputSettings, LargeFovSettings, MaskFormerSettings, TrainingSettings, from_json
+from methods.supervised import crop_source, on_backbone
+from methods.training import Groups, Losses, adamw, train
+
+
+def train_largefov(context: StageContext) -> Mapping[str, Any]:
+    """Stage function: writes the trained network.
+
+    With an input stage ``pseudo_labels`` its masks replace the training view's [7]; a missing one is an error.
+    """
+    p = context.params
+    settings = from_json(LargeFovSettings, p["largefov"])
+    seed = p["seed"]
+    view = context.training_view()
+    images = TrainingImages(crop_source(context, view), from_json(InputSettings, p["input"]), seed, context.device)
+    backbone = from_json(MaskFormerSettings, p["maskformer"])
+    shape = LargeFovShape(backbone.backbone, backbone.backbone_width, settings.hidden, settings.dilation)
+    torch.manual_seed(seed)
+    model = LargeFov(shape, len(view.classes), freeze_norms=settings.freeze_norms)
+    model = on_backbone(context, model, backbone.weights)
+
+    def losses(step: int) -> Iterator[Losses]:
+        batch = images.batch(step, images.indices(step, settings.batch))
+        with record_function("step: forward"):
+            logits = model(batch.images)
+        yield {"total": pixel_loss(logits, batch.labels, view.novel if settings.balanced else ())}
+
+    def sgd(groups: Groups) -> torch.optim.Optimizer:
+        return torch.optim.SGD(groups, momentum=settings.momentum, foreach=True)
+
+    final = train(
+        context,
+        nn.ModuleDict({"model": model}),
+        parameter_groups(model, settings),
+        losses,
+        schedule(settings),
+        seed=seed,
+        optimiser_of=sgd if settings.optimiser == "sgd" else adamw,
+    )
+    save_model(context.out / MODEL_FILE, model, shape, len(view.classes))
+    return final
+
+
+def schedule(settings: LargeFovSettings) -> TrainingSettings:
+    """Return the training loop's part of the settings."""
+    return TrainingSettings(
+        iterations=settings.iterations,
+        batch=settings.batch,
+        lr=settings.lr,
+        weight_decay=settings.weight_decay,
+        clip=settings.clip or math.inf,
+        warmup=settings.warmup,
+        poly=settings.poly,
+        log_every=settings.log_every,
+    )
+
+
+def pixel_loss(logits: Tensor, labels: Tensor, balanced: Sequence[int] = ()) -> Tensor:
+    """Return the cross entropy over labelled pixels: the mean of each crop, averaged over the crops.
+
+    One crop after the other is how the released code gathers a batch [2]. A crop without labels counts as 0.
+
+    Args:
+        logits: (B, K, H, W).
+        labels: (B, H, W) uint8, 255 where nothing is known.
+        balanced: classes whose pixels have a mean of their own, which is added to that of the others [5]; both means
+            are over the batch then, so that a few such pixels in one crop do not outweigh the rest of it.
+    """
+    losses = F.cross_entropy(logits, labels.long(), ignore_index=IGNORE, reduction="none")  # (B, H, W), 0 where ignored
+    known = labels != IGNORE
+    if not balanced:
+        return _mean(losses, known, (1, 2)).mean()
+    apart = torch.isin(labels, torch.tensor(balanced, dtype=labels.dtype, device=labels.device))
+    return _mean(losses, known & ~apart, (0, 1, 2)) + _mean(losses, apart, (0, 1, 2))
+
+
+def _mean(losses: Tensor, where: Tensor, dims: tuple[int, ...]) -> Tensor:
+    """Return the mean over the pixels in ``where``, 0 where there are none."""
+    return (losses * where).sum(dims) / where.sum(dims).clamp(min=1)
