@@ -40,14 +40,24 @@ class Plot(_Model):
     """How the table is drawn.
 
     Attributes:
-        kind: ``lines`` has a line a column, ``grouped_bars`` and ``curve`` a series a row.
+        kind: ``lines`` has a line a column, ``row_bars`` a group of bars a row; ``grouped_bars`` and ``curve`` have a
+            series a row.
         x: ``column``, ``novel_ratio``, or the last part of a dotted setting that rows or columns set.
         nominal: positions that the paper prints for its columns, in the unit of x.
     """
 
-    kind: Literal["lines", "grouped_bars", "curve"]
+    kind: Literal["lines", "row_bars", "grouped_bars", "curve"]
     x: str = "column"
     nominal: tuple[float, ...] = ()
+
+    @property
+    def bars(self) -> bool:
+        return self.kind in {"row_bars", "grouped_bars"}
+
+    @property
+    def along_rows(self) -> bool:
+        """Whether rows stand along the axis and columns are series, or the other way round."""
+        return self.kind in {"row_bars", "lines"}
 
 
 class TableCell(NamedTuple):
@@ -114,9 +124,9 @@ class Table(_Model):
     def _misplaced(self) -> Iterator[str]:
         """Say which rows or columns along the plot's axis have no place on it."""
         x = self.plot.x
-        if x == "column" or (x == "novel_ratio" and self.plot.kind != "lines"):
+        if x == "column" or (x == "novel_ratio" and not self.plot.along_rows):
             return
-        along = self.rows if self.plot.kind == "lines" else self.columns
+        along = self.rows if self.plot.along_rows else self.columns
         lost = [repr(one.label) for one in along if swept(one, x) is None]
         if lost:
             yield (
@@ -153,16 +163,22 @@ def swept(one: Row | Column, setting: str) -> float | None:
 
 def table_file_names() -> list[str]:
     """Return the names of the tables that come with the software."""
-    return sorted(path.stem.removeprefix("table") for path in data_folder("paper").glob("table*.yaml"))
+    return sorted(_shipped())
 
 
 def load_table(name_or_path: str) -> Table:
     """Return a table by name (``3``) or path. Raises BenchmarkError with every error of the file."""
     if name_or_path.endswith((".yaml", ".yml")) or "/" in name_or_path:
         return _read(Path(name_or_path))
-    if name_or_path not in table_file_names():
-        raise unknown("table", name_or_path, [*table_file_names(), "all"], "--table (a path ends in .yaml)")
-    return _read(data_folder("paper") / f"table{name_or_path}.yaml")
+    shipped = _shipped()
+    if name_or_path not in shipped:
+        raise unknown("table", name_or_path, [*sorted(shipped), "all"], "--table (a path ends in .yaml)")
+    return _read(shipped[name_or_path])
+
+
+def _shipped() -> dict[str, Path]:
+    """Return the name of every table that comes with the software and its file: ``1`` is in ``table1.yaml``."""
+    return {path.stem.removeprefix("table"): path for path in data_folder("paper").glob("*.yaml")}
 
 
 def _read(path: Path) -> Table:

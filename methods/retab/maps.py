@@ -1,7 +1,7 @@
-"""S0 and S2: what is known of every training image before anything spreads.
+"""S2: what is known of every training image before anything spreads.
 
-Class activation maps, boundaries, and the mixed labels that the affinity network learns from. H x W is an image, h x w
-the working grid, T the number of novel tags of the image.
+Boundaries, and the mixed labels that the affinity network learns from. H x W is an image, h x w the working grid, T the
+number of novel tags of the image.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,35 +16,17 @@ from torch import Tensor
 
 from benchmark.datasets import IGNORE, TrainingView
 from benchmark.errors import BenchmarkError
+from benchmark.labels import mask_path, write_mask
 from benchmark.stage import StageContext
 from methods.maskformer.network import normalise
-from methods.pseudo_labels import mask_path, write_mask
 from methods.retab.networks import PixelNetwork, load_network
-from methods.retab.settings import CamPart, MiningPart, NonboundaryPart
-from methods.settings import MaskFormerSettings, from_json
+from methods.retab.settings import MiningPart, NonboundaryPart
+from methods.settings import from_json
 from methods.wsss.affinity import mixed_labels
 from methods.wsss.boundary import BoundaryHead, base_target, nonboundary_map
-from methods.wsss.cam import Cam, CamSettings, activation_sums, cam_path, load_classifier, read_cam, write_sums
+from methods.wsss.cam import Cam, cam_path, read_cam
 from methods.wsss.geometry import grid_size
 from methods.wsss.mining import MiningSettings, argmax_labels, mine
-
-
-def activation_maps(context: StageContext) -> Mapping[str, Any]:
-    """Stage function of S0: writes the activation maps of all tags of every training image, base and novel.
-
-    No mask is used, so one run serves every split and every seed.
-    """
-    p = context.params
-    part = from_json(CamPart, p["retab"])
-    maskformer = from_json(MaskFormerSettings, p["maskformer"])
-    network = load_classifier(context.inputs["backbone"], maskformer, part.cam_last_stride, context.device)
-    settings = CamSettings(part.cam_flavour, part.cam_scales, part.cam_flip, part.cam_last_stride)
-    view = context.training_view()
-    for done, image_id in enumerate(view.ids, start=1):
-        sums = activation_sums(network, view.image(image_id), sorted(view.labels(image_id)), settings)
-        write_sums(cam_path(context.out, image_id), sums)
-        context.progress(done, len(view.ids))
-    return {"images": len(view.ids)}
 
 
 def label_training_images(context: StageContext) -> Mapping[str, Any]:
@@ -105,7 +87,13 @@ def _refined(
         return np.full_like(base, IGNORE)
     shown = np.setdiff1d(base, [IGNORE])
     nothing = np.zeros((len(shown), *base.shape), np.float32)  # base classes have no pixel outside their masks
-    settings = MiningSettings(rule="psa", background="base", tau=part.mining_tau, crf_scale=part.mining_crf_scale)
+    settings = MiningSettings(
+        rule="psa",
+        background="base",
+        tau=part.mining_tau,
+        crf_scale=part.mining_crf_scale,
+        backend=part.mining_crf_backend,
+    )
     return mine(image, np.concatenate([nothing, response]), [*shown.tolist(), *tags], settings, base)
 
 

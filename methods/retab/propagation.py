@@ -13,7 +13,7 @@ from torch import Tensor
 from benchmark.datasets import IGNORE
 from benchmark.stage import StageContext
 from methods.maskformer.network import normalise
-from methods.pseudo_labels import mask_path, merge, write_mask
+from methods.pseudo_labels import PseudoLabelWriter
 from methods.retab.maps import boundary_path, nonboundary_of, novel_response, novel_tags, read_boundary
 from methods.retab.networks import load_network
 from methods.retab.settings import WalkPart
@@ -29,40 +29,26 @@ from methods.wsss.random_walk import class_map, enlarged, known_response, pooled
 def propagate(context: StageContext) -> Mapping[str, Any]:
     """Stage function: writes one 8-bit PNG a training image: base masks, novel tags where they spread to, 255.
 
-    Images are read at their own size. Returns how much of the unknown region has a label, and how many of the novel
-    tags have a pixel.
+    Images are read at their own size.
     """
     p = context.params
     part = from_json(WalkPart, p["retab"])
     network = load_network(context.inputs["affinity"], p["maskformer"], AffinityHead, part, context.device)
     view = context.training_view()
-    unknown = filled = tagged = placed = 0
-    for done, image_id in enumerate(view.ids, start=1):
-        base, tags = view.base_mask(image_id), novel_tags(view, image_id)
-        labels = base
-        if tags and (base == IGNORE).any():
+    writer = PseudoLabelWriter(context, view)
+    for image_id in view.ids:
+        labels, tags = view.base_mask(image_id), novel_tags(view, image_id)
+        unknown = labels == IGNORE
+        if tags and unknown.any():
             features = network(normalise(torch.tensor(view.image(image_id)).to(context.device)[None]))
             cam = read_cam(cam_path(context.inputs["cam"], image_id))
-            response = novel_response(cam, tags, base == IGNORE, renormalise=part.renormalise)
-            known = torch.from_numpy(base != IGNORE)
-            nonboundary = nonboundary_of(
-                read_boundary(boundary_path(context.inputs["labels"], image_id)), base.shape, part
-            )
-            spread_out = spread(torch.from_numpy(response), known, nonboundary, features, part)
-            labels = merge(decided(spread_out, tags, part).numpy(), tags, view.novel, base)
-        write_mask(mask_path(context.out, image_id), labels)
-        unknown += int((base == IGNORE).sum())
-        filled += int((labels != base).sum())
-        tagged += len(tags)
-        placed += sum(bool((labels == tag).any()) for tag in tags)
-        context.progress(done, len(view.ids))
-    return {
-        "images": len(view.ids),
-        "unknown_pixels": unknown,
-        "filled_share": filled / max(1, unknown),
-        "novel_tags": tagged,
-        "placed_share": placed / max(1, tagged),
-    }
+            response = novel_response(cam, tags, unknown, renormalise=part.renormalise)
+            logits = read_boundary(boundary_path(context.inputs["labels"], image_id))
+            nonboundary = nonboundary_of(logits, labels.shape, part)
+            spread_out = spread(torch.from_numpy(response), torch.from_numpy(~unknown), nonboundary, features, part)
+            labels = decided(spread_out, tags, part).numpy()
+        writer.write(image_id, labels)
+    return writer.summary()
 
 
 def spread(response: Tensor, known: Tensor, nonboundary: Tensor, features: Tensor, part: WalkPart) -> Tensor:

@@ -6,22 +6,20 @@ was made for images that have all masks or none, and for one background class. N
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from methods.settings import Count, Natural, Positive, Share, Sizes, Weight, to_json
+from methods.settings import Count, Natural, Positive, Share, Sizes, Weight
+from methods.wsss.settings import CrfBackend
 
 
 @dataclass(frozen=True)
-class CamPart:
-    """S0, class activation maps of the pre-trained classifier. Neither split nor seed is in their key."""
+class InitialPart:
+    """Whose activation maps are the initial response: plain ones (section ``cam``), or RIB's (section ``rib``)."""
 
-    cam_flavour: Literal["psa", "irn"] = "psa"
-    cam_scales: Annotated[tuple[Positive, ...], Field(min_length=1)] = (1.0, 0.5, 1.5, 2.0)
-    cam_flip: bool = True
-    cam_last_stride: Literal[1, 2] = 1  # of the backbone's last stage; 2 is how it was trained
+    initial: Literal["cam", "rib"] = "cam"
 
 
 @dataclass(frozen=True)
@@ -82,6 +80,7 @@ class MiningPart(NonboundaryPart, ResponsePart, RadiusPart):
     mining: Literal["cam", "crf"] = "cam"  # the highest map; or after a CRF as released, which takes its time
     mining_tau: Share = 0.35  # a map below says nothing
     mining_crf_scale: Positive = 1.0  # factor on the CRF's distances in pixels, for small images
+    mining_crf_backend: CrfBackend = "auto"  # what is installed; the stage's parameters say which
     known_contour: bool = True  # unknown pixels within boundary_radius of a base mask are boundary as well
 
 
@@ -116,17 +115,11 @@ class WalkPart(NonboundaryPart, ResponsePart, PairPart):
 
 
 @dataclass(frozen=True)
-class RetabSettings(CamPart, BoundaryPart, MiningPart, AffinityPart, WalkPart):
+class RetabSettings(InitialPart, BoundaryPart, MiningPart, AffinityPart, WalkPart):
     """Region expansion by transferring affinity and boundary, for pixel-level base masks."""
 
     seconds_per_iteration: Weight = 10.0  # of either network; CPU seconds; for estimates only
     seconds_per_image: Weight = 20.0  # of either step over all images; CPU seconds; for estimates only
-
-
-def part(cls: type, settings: RetabSettings) -> dict[str, Any]:
-    """Return the fields of one part as stage parameters."""
-    values = to_json(settings)
-    return {field.name: values[field.name] for field in fields(cls)}
 
 
 # What the released code does where the defaults mend it, as far as it applies to base masks (sections 2, 6 and 7c).
@@ -141,49 +134,3 @@ OFFICIAL: Mapping[str, Any] = {
     "retab.alignment": "official",
     "retab.tau": 0.0,
 }
-
-MINI: Mapping[str, Any] = {
-    "stride": 4,
-    "widths": [16, 32, 64],
-    "backbone_lr_multiplier": 1.0,
-    "warmup": 20,
-    "boundary_radius": 2,
-    "boundary_iterations": 300,
-    "boundary_lr": 3e-3,
-    "affinity_radius": 3,
-    "affinity_iterations": 300,
-    "affinity_lr": 3e-3,
-    "steps_log2": 5,
-    "mining_crf_scale": 0.125,
-    "tau": 0.05,
-    "base_channel": "ignore",
-    "seconds_per_iteration": 0.03,
-    "seconds_per_image": 0.01,
-}
-"""Section ``retab`` of the profile ``mini``.
-
-Chosen on training images of split S1 alone, with nothing trained on the pseudo labels: the learning rate and the
-backbone's multiplier by the loss of the boundary network, and with the radius by its precision and recall on the true
-contours (0.71 and 0.83); ``tau`` and ``base_channel`` by the level of the pseudo labels, their novel mIoU over the
-pixels that have a class: 75.2, where the highest activation map has 70.6. ``tau`` 0 has 76.3, but names two thirds of
-the pixels without any class, against half. ``base_channel`` is a deviation: with ``reject`` and ``tau`` 0.1 it is 62.8,
-perhaps because a cell of the grid is 4 of 64 pixels, so that "known base" reaches far beyond its masks. Iterations and
-the remaining sizes are as they were first set; a boundary radius of 1, an affinity radius of 4, and
-16 or 64 steps change the level by about a point or less.
-"""
-
-SMOKE: Mapping[str, Any] = {
-    "cam_scales": [1.0, 0.5],
-    "stride": 4,
-    "widths": [4, 8, 8],
-    "batch": 4,
-    "boundary_radius": 1,
-    "boundary_iterations": 4,
-    "affinity_radius": 3,
-    "affinity_iterations": 4,
-    "steps_log2": 3,
-    "mining_crf_scale": 0.125,
-    "seconds_per_iteration": 0.03,
-    "seconds_per_image": 0.005,
-}
-"""Section ``retab`` of the profile ``smoke``."""

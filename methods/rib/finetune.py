@@ -25,7 +25,8 @@ from benchmark.randomness import generator
 from methods.maskformer.network import normalise
 from methods.rib.gndrp import Companions, draw_companions, exploded, gndrp, tag_logits, target_reached
 from methods.rib.settings import FinetunePart
-from methods.wsss.cam import CamSettings, CamSums, ClassMaps, cam_path, scaled_views, stages, summed_views, write_sums
+from methods.wsss.cam import CamSums, ClassMaps, cam_path, scaled_views, summed_views, write_sums
+from methods.wsss.settings import CamSettings
 
 Stop = Literal["steps", "exploded", "target", "companions", "untagged"]
 
@@ -84,7 +85,7 @@ class Finetuner:
         self.network, self.source, self.settings, self.cam, self.seed = network, source, settings, cam, seed
         self.device = network.weights.device
         self.tags = tag_matrix(source, len(network.weights))
-        self._tail = nn.Sequential(*stages(network.backbone)[-settings.trained_stages :])
+        self._tail = nn.Sequential(*network.backbone.blocks()[-settings.trained_stages :])
         network.eval().requires_grad_(False)
         self._trunk = _without_norms(self._tail)
         self._trained = [*self._trunk, network.weights]

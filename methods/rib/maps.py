@@ -15,14 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.datasets import IGNORE
+from benchmark.labels import mask_path, write_mask
 from benchmark.stage import StageContext, StageInterrupted
-from methods.pseudo_labels import mask_path, write_mask
 from methods.rib.finetune import Finetuner, Stop, finetune
 from methods.rib.settings import CamPart, FinetunePart, MiningPart
 from methods.settings import MaskFormerSettings, from_json
-from methods.wsss.cam import Cam, CamSettings, cam_path, load_classifier, read_cam
+from methods.wsss.cam import Cam, cam_path, load_classifier, read_cam
 from methods.wsss.crf import resolved_backend
 from methods.wsss.mining import MiningSettings, class_ids, irn_labels, mine
+from methods.wsss.settings import CamSettings
 
 
 def activation_maps(context: StageContext) -> Mapping[str, Any]:

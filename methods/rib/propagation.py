@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image as Pillow
 from torch import Tensor
 
 from benchmark.datasets import IGNORE, TrainingView
 from benchmark.errors import BenchmarkError
+from benchmark.labels import mask_path, read_mask, write_mask
 from benchmark.stage import StageContext
-from methods.pseudo_labels import mask_path, merge, write_mask
+from methods.pseudo_labels import PseudoLabelWriter
 from methods.rib.edges import load_network
 from methods.rib.settings import MergePart, WalkPart
 from methods.settings import from_json
@@ -57,30 +57,13 @@ def propagate(context: StageContext) -> Mapping[str, Any]:
 
 
 def merge_masks(context: StageContext) -> Mapping[str, Any]:
-    """Stage function of F: writes one 8-bit PNG a training image: base masks, novel tags of input ``walk``, 255.
-
-    Returns how much of the unknown region has a label, and how many of the novel tags have a pixel.
-    """
+    """Stage function of F: writes one 8-bit PNG a training image: base masks, novel tags of input ``walk``, 255."""
     part = from_json(MergePart, context.params["rib"])
     view = context.training_view()
-    unknown = filled = tagged = placed = 0
-    for done, image_id in enumerate(view.ids, start=1):
-        base, tags = view.base_mask(image_id), view.labels(image_id)
-        novel = [tag for tag in view.novel if tag in tags]
-        labels = merge(_pseudo_labels(context.inputs["walk"], view, image_id, part), tags, view.novel, base)
-        write_mask(mask_path(context.out, image_id), labels)
-        unknown += int((base == IGNORE).sum())
-        filled += int((labels != base).sum())
-        tagged += len(novel)
-        placed += sum(bool((labels == tag).any()) for tag in novel)
-        context.progress(done, len(view.ids))
-    return {
-        "images": len(view.ids),
-        "unknown_pixels": unknown,
-        "filled_share": filled / max(1, unknown),
-        "novel_tags": tagged,
-        "placed_share": placed / max(1, tagged),
-    }
+    writer = PseudoLabelWriter(context, view)
+    for image_id in view.ids:
+        writer.write(image_id, _pseudo_labels(context.inputs["walk"], view, image_id, part))
+    return writer.summary()
 
 
 def spread(cam: Tensor, edge: Tensor, part: WalkPart) -> Tensor:
@@ -150,18 +133,8 @@ def _pseudo_labels(folder: Path, view: TrainingView, image_id: str, part: MergeP
     """Return the class (H, W) that each pixel is taken for, before base masks are laid over it."""
     size, tags = view.size(image_id), sorted(view.labels(image_id))
     if part.argmax == "all":
-        return _read_mask(mask_path(folder, image_id), size)
+        return read_mask(mask_path(folder, image_id), size)
     response = read_response(response_path(folder, image_id), len(tags), size)
     novel = [row for row, tag in enumerate(tags) if tag in view.novel]
     unknown = view.base_mask(image_id) == IGNORE
     return decided(response[novel], [tags[row] for row in novel], size, part.reject, unknown)
-
-
-def _read_mask(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
-    try:
-        mask = np.array(Pillow.open(path))
-    except (OSError, SyntaxError) as error:
-        raise BenchmarkError(f"{path}: no labels of this image ({error}). Run its stage again.") from error
-    if mask.shape != size or mask.dtype != np.uint8:
-        raise BenchmarkError(f"{path} is {mask.shape} {mask.dtype}, its image is {size}, uint8. Run its stage again.")
-    return mask

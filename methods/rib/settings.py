@@ -6,12 +6,13 @@ for COCO with what goes wrong there for many classes, or without a background cl
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from methods.settings import Count, Natural, Positive, Share, Weight, to_json
+from methods.settings import Count, Natural, Positive, Share, Weight
+from methods.wsss.settings import CrfBackend
 
 Radius = Annotated[int, Field(ge=2)]
 
@@ -71,7 +72,7 @@ class MiningPart(BackgroundPart):
     confident_background: Share = 0.17  # "class": surely background is what does not even beat this
     crf_scale: Positive = 1.0  # factor on the CRF's distances in pixels, for small images
     crf_iterations: Natural = 10
-    crf_backend: Literal["auto", "pydensecrf", "exact", "grid"] = "auto"  # auto: what is installed; a result says which
+    crf_backend: CrfBackend = "auto"  # what is installed; the stage's parameters say which
 
 
 @dataclass(frozen=True)
@@ -133,12 +134,6 @@ class RibSettings(CamPart, FinetunePart, MiningPart, EdgePart, WalkPart, MergePa
     seconds_per_image: Weight = 750.0  # of fine-tuning; CPU seconds; for estimates only
 
 
-def part(cls: type, settings: RibSettings) -> dict[str, Any]:
-    """Return the fields of one part as stage parameters."""
-    values = to_json(settings)
-    return {field.name: values[field.name] for field in fields(cls)}
-
-
 # What the released code does where the defaults mend it (section 4).
 OFFICIAL: Mapping[str, Any] = {
     "rib.max_class": 20,
@@ -150,61 +145,3 @@ OFFICIAL: Mapping[str, Any] = {
     "rib.background": "class",
     "rib.edge_border": "official",
 }
-
-MINI: Mapping[str, Any] = {
-    "cam_scales": [1.0, 1.5],
-    "steps": 4,
-    "lr": 3e-5,
-    "trained_stages": 1,
-    "companions": 4,
-    "companion_long_side": [56, 72],
-    "companion_crop": 64,
-    "crf_scale": 0.125,
-    "edge_iterations": 600,
-    "edge_batch": 8,
-    "edge_lr": 1e-2,
-    "edge_radius": 4,
-    "walk_radius": 3,
-    "steps_log2": 5,
-    "reject": 0.05,
-    "seconds_per_iteration": 0.02,
-    "seconds_per_image": 0.07,
-}
-"""Section ``rib`` of the profile ``mini``.
-
-Chosen on training images of split S1 alone, with nothing trained on the pseudo labels, by their level: the novel mIoU,
-over the pixels that have a class, after base masks are laid over them. The scales by the plain activation maps of 80
-images; ``lr`` by the maps of 150, where the level only falls with it, from 59.4 without fine-tuning to 59.0 at 3e-5,
-57.2 at 1e-4 and 54.1 at 3e-4, while the share of the image above 0.3 grows from 0.29 to 0.31, 0.35 and 0.48: 3e-5
-moves something and spoils little. Edge training and ``reject`` by the level over all 600 images: 59.0, where the
-highest activation has 57.4, and shorter edge training (200 iterations at 3e-3) with the same ``reject`` 57.7.
-
-So RIB's own step does not help here: ``steps`` 1, the same without fine-tuning, has 59.8. Perhaps that is because
-objects of the mini world fill much of an image, so that its activation maps need not grow. With ``argmax`` all, base
-classes win a quarter of the unknown pixels, which get no label; with ``novel`` the level was 74.0 before thresholds.
-
-Steps, companions, radii and the CRF are as they were first set; 12 companions, two trained stages, or fewer steps of
-the walk with a power of 1 change the level by about a point or less. The CRF is the one installed (here pydensecrf).
-"""
-
-SMOKE: Mapping[str, Any] = {
-    "cam_scales": [1.0, 0.5],
-    "steps": 2,
-    "lr": 1e-4,
-    "trained_stages": 1,
-    "companions": 2,
-    "companion_long_side": [24, 40],
-    "companion_crop": 32,
-    "crf_scale": 0.125,
-    "crf_iterations": 2,
-    "edge_width": 4,
-    "edge_groups": 2,
-    "edge_iterations": 4,
-    "edge_batch": 4,
-    "edge_radius": 3,
-    "walk_radius": 3,
-    "steps_log2": 3,
-    "seconds_per_iteration": 0.02,
-    "seconds_per_image": 0.02,
-}
-"""Section ``rib`` of the profile ``smoke``."""

@@ -11,7 +11,7 @@ from methods import plans
 from methods.limits import check_pairs, check_points
 from methods.settings import SimFormerSettings, to_json
 
-PAIRS = {"": "cross", "retrained": "cross", "self_pair": "self", "basic": "none"}
+PAIRS = {"": "cross", "retrained": "cross", "pseudo_labels": "cross", "self_pair": "self", "basic": "none"}
 COCO, ADE = "coco-stuff-10k", "ade20k"
 
 # What the released code does where the text says otherwise, or says nothing (specification, section 10).
@@ -40,9 +40,10 @@ class SimFormer:
         "": "full model, pixel pairs across two images (Cross-Pair)",
         "self_pair": "pixel pairs within one image",
         "basic": "no pixel-pixel similarity: proposals, novel class labels and the complementary loss",
-        "retrained": "SimFormer*: MaskFormer re-trained on SimFormer's pseudo labels",
+        "retrained": "SimFormer*: a fresh network re-trained on SimFormer's pseudo labels",
+        "pseudo_labels": "SimFormer's pseudo labels, against the ground truth of the training images",
     }
-    settings: Mapping[str, type] = {**plans.SHARED_SETTINGS, "simformer": SimFormerSettings}
+    settings: Mapping[str, type] = {**plans.RETRAIN_SETTINGS, "simformer": SimFormerSettings}
 
     def preset(self, name: str, dataset: str, split: str) -> Mapping[str, Any]:
         """Return dotted settings: ``paper`` is the text with its bugs mended, ``official`` the released code."""
@@ -58,9 +59,11 @@ class SimFormer:
         if cell.variant not in PAIRS:
             raise unknown("variant of simformer", cell.variant, PAIRS)
         model = self._train(cell)
-        if cell.variant != "retrained":
+        if cell.variant not in {"retrained", "pseudo_labels"}:
             return plans.evaluate(cell, model, _title(cell))
         masks = plans.pseudo_labels(cell, model, self.title)
+        if cell.variant == "pseudo_labels":
+            return plans.assess(cell, masks, f"pseudo labels of {self.title}")
         return plans.evaluate(cell, plans.retrain(cell, masks, self.title), f"{self.title}*, {cell.split.name}")
 
     def _train(self, cell: Cell) -> Stage:

@@ -9,7 +9,6 @@ which later steps want them follow by bilinear resizing, which is linear (specif
 import os
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -23,24 +22,15 @@ from torch import Tensor, nn
 from benchmark.datasets.transforms import resize_image
 from benchmark.errors import BenchmarkError
 from methods.checkpoints import BACKBONE_FILE
-from methods.maskformer.backbones import Backbone, ResNet50, build_backbone
+from methods.maskformer.backbones import Backbone, build_backbone
 from methods.maskformer.network import normalise
 from methods.pretraining import CLASSIFIER_FILE
 from methods.settings import MaskFormerSettings
+from methods.wsss.settings import CamSettings
 
 Flavour = Literal["irn", "psa"]
 Maps = NDArray[np.float32]
 STRIDE = 4  # of the small maps
-
-
-@dataclass(frozen=True)
-class CamSettings:
-    """How class activation maps are made."""
-
-    flavour: Flavour = "irn"  # large maps: cut from the next multiple of 16, or resized to the image as it is
-    scales: tuple[float, ...] = (1.0, 0.5, 1.5, 2.0)
-    flip: bool = True
-    last_stride: Literal[1, 2] = 1  # of the backbone's last stage: IRN 1, without dilation; as it is built 2
 
 
 class Cam(NamedTuple):
@@ -105,7 +95,7 @@ class ClassMaps(nn.Module):
         self.backbone = backbone
         self.weights = nn.Parameter(weights.detach().clone())  # (K, C)
         if last_stride == 1:
-            _without_stride(stages(backbone)[-1])
+            _without_stride(backbone.blocks()[-1])
         self.eval()
 
     def forward(self, images: Tensor) -> Tensor:
@@ -115,16 +105,6 @@ class ClassMaps(nn.Module):
     def read(self, features: Tensor) -> Tensor:
         """Return the class maps (B, K, h, w) of the last stage's features (B, C, h, w)."""
         return F.conv2d(features, self.weights[:, :, None, None])
-
-
-def stages(backbone: Backbone) -> list[nn.Module]:
-    """Return the stages behind the stem, one a feature map: stage i turns map i-1 into map i."""
-    if isinstance(backbone, ResNet50):
-        return [backbone.layer1, backbone.layer2, backbone.layer3, backbone.layer4]
-    found = getattr(backbone, "stages", None)
-    if not isinstance(found, nn.ModuleList):
-        raise TypeError(f"{type(backbone).__name__} names no stages: give it a ModuleList `stages`, one a feature map")
-    return list(found)
 
 
 def load_classifier(

@@ -10,7 +10,7 @@ what pydensecrf computes, approximately, with its default kernels (specification
 import importlib
 import itertools
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 import torch
@@ -19,8 +19,8 @@ from torch import Tensor
 
 from benchmark.datasets import IGNORE
 from benchmark.errors import BenchmarkError, unknown
+from methods.wsss.settings import CrfBackend
 
-Backend = Literal["auto", "pydensecrf", "exact", "grid"]
 Scores = NDArray[np.float32]
 Filter = Callable[[Tensor], Tensor]  # (C, H, W) -> (C, H, W), K applied to every channel
 
@@ -63,7 +63,7 @@ def dense_crf(
     image: NDArray[np.uint8],
     probabilities: NDArray[np.floating],
     parameters: CrfParameters,
-    backend: Backend = "auto",
+    backend: CrfBackend = "auto",
     device: str = "cpu",
 ) -> Scores:
     """Return the CRF's marginals (C, H, W) float32, which sum to one over C.
@@ -93,26 +93,29 @@ def dense_crf(
     return _mean_field(torch.tensor(image).to(device), torch.from_numpy(unary).to(device), parameters, chosen)
 
 
-def resolved_backend(backend: Backend, height: int, width: int) -> Backend:
-    """Return what ``auto`` stands for here; other names as they are, after checks. Raises as ``dense_crf`` does.
+def resolved_backend(backend: CrfBackend, height: int, width: int) -> CrfBackend:
+    """Return what ``auto`` and ``torch`` stand for here; other names as they are, after checks.
+
+    Raises as ``dense_crf`` does.
 
     ``exact`` is the formula. pydensecrf's messages are 2 to 6 % off it: fewer than 0.5 % of the labels change where the
     scores are clear, 1 to 3 % where they leave much open. A result should record which backend it was.
     """
-    if backend not in get_args(Backend):
-        raise unknown("CRF backend", backend, get_args(Backend))
-    if backend == "auto":
-        small = height * width <= EXACT_PIXELS
-        return "pydensecrf" if _pydensecrf() else "exact" if small else "grid"
+    if backend not in get_args(CrfBackend):
+        raise unknown("CRF backend", backend, get_args(CrfBackend))
+    if backend == "auto" and _pydensecrf():
+        return "pydensecrf"
+    if backend in {"auto", "torch"}:
+        return "exact" if height * width <= EXACT_PIXELS else "grid"
     if backend == "pydensecrf" and not _pydensecrf():
         raise BenchmarkError(
             "the CRF backend 'pydensecrf' is not installed. Install it with the extra \"crf\" (needs a C++ compiler): "
-            "pip install pydensecrf2. Or take the backend 'auto'."
+            "pip install pydensecrf2. Or take the backend 'torch'."
         )
     if backend == "exact" and height * width > EXACT_PIXELS:
         raise BenchmarkError(
             f"the CRF backend 'exact' is for images of at most {EXACT_PIXELS} pixels; this one has {height} x {width} "
-            f"= {height * width}. Take 'grid', 'pydensecrf' or 'auto'."
+            f"= {height * width}. Take 'grid', 'pydensecrf' or 'torch'."
         )
     return backend
 
@@ -143,7 +146,7 @@ def label_crf(
     labels: NDArray[np.integer],
     count: int,
     parameters: CrfParameters = IRN_CRF,
-    backend: Backend = "auto",
+    backend: CrfBackend = "auto",
 ) -> NDArray[np.int64]:
     """Return hard labels (H, W) refined by the CRF; the arguments are those of ``label_scores`` and ``dense_crf``."""
     refined: NDArray[np.int64] = dense_crf(image, label_scores(labels, count), parameters, backend).argmax(0)
@@ -179,7 +182,7 @@ def _permutohedral(image: NDArray[np.uint8], unary: Scores, p: CrfParameters) ->
     return np.array(crf.inference(p.iterations), np.float32).reshape(unary.shape)
 
 
-def _mean_field(image: Tensor, unary: Tensor, p: CrfParameters, backend: Backend) -> Scores:
+def _mean_field(image: Tensor, unary: Tensor, p: CrfParameters, backend: CrfBackend) -> Scores:
     """Return the marginals of unary energies (C, H, W) for an image (H, W, 3)."""
     appearance = _all_pairs(image, p) if backend == "exact" else _bilateral_grid(image, p)
     smooth = _normalised(_smoothing(unary.shape[1], unary.shape[2], p.smooth_sxy, unary.device), unary)

@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.datasets import IGNORE
-from methods.wsss.crf import IRN_CRF, PSA_CRF, Backend, CrfParameters, Scores, dense_crf, label_crf
+from methods.wsss.crf import IRN_CRF, PSA_CRF, CrfParameters, Scores, dense_crf, label_crf
+from methods.wsss.settings import CrfBackend
 
 Labels = NDArray[np.uint8]
 BACKGROUND = 0  # in local labels
@@ -38,7 +39,7 @@ class MiningSettings:
     tau: float = 0.35  # none, base: CAM below which a pixel is ignored
     crf_scale: float = 1.0  # factor on the CRF's distances in pixels, for small images
     crf_iterations: int = 10
-    backend: Backend = "auto"
+    backend: CrfBackend = "auto"
 
     @property
     def crf(self) -> CrfParameters:
@@ -189,7 +190,7 @@ def irn_labels(
     foreground: float = 0.30,
     background: float = 0.05,
     crf: CrfParameters = IRN_CRF,
-    backend: Backend = "auto",
+    backend: CrfBackend = "auto",
 ) -> Labels:
     """Return IRN's local labels (H, W): sure foreground, sure background (0), 255 between.
 

@@ -10,8 +10,8 @@ from benchmark.errors import BenchmarkError
 from benchmark.registry import Cell, Method
 from benchmark.splits import Split
 from benchmark.stage import Stage, closure
-from methods import fully_oracle, simformer
-from methods.settings import PretrainSettings, SimFormerSettings
+from methods import fully_oracle, plans, simformer
+from methods.settings import LargeFovSettings, MaskFormerSettings, PretrainSettings, RetrainSettings, SimFormerSettings
 
 INFO = DatasetInfo(name="toy", title="Toy", classes=("a", "b", "c", "d"), digest="0" * 64, train=10, test=5)
 
@@ -51,9 +51,56 @@ def test_star_continues_the_plain_method() -> None:
     assert star.inputs["model"].inputs["pseudo_labels"].inputs["model"].key == plain.inputs["model"].key
 
 
+def retraining(**sections: Any) -> Stage:
+    return simformer.METHOD.plan(cell(simformer.METHOD, "retrained", **sections)).inputs["model"]
+
+
+def test_either_network_is_retrained_on_the_same_pseudo_labels() -> None:
+    largefov = RetrainSettings("largefov")
+    usual, other = retraining(), retraining(retrain=largefov)
+    assert usual.key != other.key
+    assert (usual.kind, other.kind) == ("retrain", "retrain")
+    assert "MaskFormer" in usual.name
+    assert "LargeFOV" in other.name
+    assert usual.inputs["pseudo_labels"].key == other.inputs["pseudo_labels"].key
+
+
+def test_a_networks_key_holds_only_its_own_settings() -> None:
+    largefov, wide = RetrainSettings("largefov"), LargeFovSettings(hidden=64)
+    assert retraining().key == retraining(largefov=wide).key
+    usual = retraining(retrain=largefov)
+    assert usual.key != retraining(retrain=largefov, largefov=wide).key
+    assert set(usual.params) == {"dataset", "seed", "input", "maskformer", "largefov", "novel"}
+    heads = MaskFormerSettings(heads=4)
+    changed = retraining(retrain=largefov, maskformer=heads)
+    assert changed.params == usual.params  # only the pseudo labels may depend on MaskFormer's decoder
+    estimate = retraining(retrain=largefov, largefov=LargeFovSettings(seconds_per_iteration=1.0))
+    assert estimate.key == usual.key
+    assert estimate.cost == 15_000
+
+
+def test_pretrained_weights_are_named_where_nothing_is_pretrained() -> None:
+    largefov, weights = RetrainSettings("largefov"), MaskFormerSettings(weights="imagenet")
+    bare = retraining(retrain=largefov, maskformer=weights)
+    assert bare.params["maskformer"] == {"backbone": "resnet50", "backbone_width": 64, "weights": "imagenet"}
+    based = retraining(retrain=largefov, maskformer=weights, pretrain=PretrainSettings(iterations=5))
+    assert set(based.params["maskformer"]) == {"backbone", "backbone_width"}
+    assert set(based.inputs) == {"backbone", "pseudo_labels"}
+
+
+def test_a_stage_may_insist_on_a_network() -> None:
+    planned = cell(simformer.METHOD, "retrained", retrain=RetrainSettings("maskformer"))
+    labels = retraining().inputs["pseudo_labels"]
+    assert (
+        plans.retrain(planned, labels, "SimFormer", "largefov").key
+        == retraining(retrain=RetrainSettings("largefov")).key
+    )
+    assert plans.retrain(planned, labels, "SimFormer").key == retraining().key
+
+
 def test_variants_differ_and_basic_does_not_depend_on_the_number_of_points() -> None:
     method = simformer.METHOD
-    assert len({method.plan(cell(method, variant)).key for variant in method.variants}) == 4
+    assert len({method.plan(cell(method, variant)).key for variant in method.variants}) == 5
     fewer = SimFormerSettings(points=50)
     assert method.plan(cell(method, simformer=fewer)).key != method.plan(cell(method)).key
     assert method.plan(cell(method, "basic", simformer=fewer)).key == method.plan(cell(method, "basic")).key

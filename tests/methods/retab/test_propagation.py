@@ -13,7 +13,7 @@ from methods.retab.maps import labels_to_learn, nonboundary_of, novel_response
 from methods.retab.propagation import decided, spread
 from methods.retab.settings import MiningPart, NonboundaryPart, WalkPart
 from methods.wsss.cam import Cam
-from tests.methods.retab.support import NOVEL, SECOND, VOID, Pictures
+from tests.methods.wsss.support import NOVEL, SECOND, VOID, Pictures
 
 WALK = WalkPart(stride=4, affinity_radius=3, steps_log2=6, tau=0.0)
 MINING = MiningPart(stride=4, boundary_radius=2, mining_tau=0.3)

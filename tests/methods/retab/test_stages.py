@@ -11,14 +11,15 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from benchmark.errors import BenchmarkError
+from benchmark.labels import mask_path
 from benchmark.metrics import Counts
 from benchmark.stage import StageInterrupted, closure
 from methods.checkpoints import BACKBONE_FILE
-from methods.pseudo_labels import mask_path
 from methods.retab.maps import boundary_path, read_boundary
 from methods.retab.networks import NETWORK_FILE
 from methods.wsss.cam import cam_path, read_cam
-from tests.methods.retab.support import NAMES, NOVEL, SECOND, VOID, Pictures, plan, run, run_all, summary
+from tests.methods.retab.support import plan
+from tests.methods.wsss.support import NAMES, NOVEL, SECOND, VOID, Pictures, run, run_all, summary
 
 DATA = Pictures()
 

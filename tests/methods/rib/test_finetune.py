@@ -23,9 +23,10 @@ from methods.rib.finetune import (
 )
 from methods.rib.settings import FinetunePart
 from methods.settings import from_json, to_json
-from methods.wsss.cam import CamSettings, ClassMaps, activation_sums, cam_path, read_cam, scaled_views
+from methods.wsss.cam import ClassMaps, activation_sums, cam_path, read_cam, scaled_views
+from methods.wsss.settings import CamSettings
 
-CAM = CamSettings(scales=(1.0, 0.5, 1.5))
+CAM = CamSettings("irn", scales=(1.0, 0.5, 1.5))
 SMALL = FinetunePart(
     steps=3,
     lr=1e-4,
@@ -70,6 +71,9 @@ class Linear(Backbone):
     def forward(self, images: Tensor) -> list[Tensor]:
         first = self.stages[0](images[..., ::4, ::4])
         return [first, self.stages[1](first)]
+
+    def blocks(self) -> list[nn.Module]:
+        return list(self.stages)
 
 
 def tuner(backbone: type[Any] = Linear, cam: CamSettings = CAM, seed: int = 0, **changes: Any) -> Finetuner:
@@ -262,4 +266,4 @@ def test_settings_that_fit_nothing_are_refused() -> None:
     with pytest.raises(BenchmarkError, match="at least 1"):
         tuner(steps=0)
     with pytest.raises(BenchmarkError, match="which give no logits"):
-        tuner(cam=CamSettings(scales=(0.5,)))
+        tuner(cam=CamSettings("irn", scales=(0.5,)))

@@ -1,26 +1,19 @@
 """What a cell of RIB consists of, what shares a stage, and which settings are refused."""
 
-import subprocess
-import sys
 from typing import Any
 
 import pytest
 
-from benchmark.config import load_profile, resolve
 from benchmark.errors import BenchmarkError
 from benchmark.validation import validated
 from methods.rib import METHOD
-from methods.rib.settings import MINI, OFFICIAL, SMOKE, RibSettings
+from methods.rib.settings import OFFICIAL, RibSettings
 from methods.settings import ESTIMATES, to_json
 from tests.methods.rib.support import cell, plan
+from tests.methods.wsss.support import changed
 
 SHARED = ("pretrain", "activation_maps", "label_training_images", "train_edges", "propagate")
 AFTER = ("merge_masks", "train_supervised", "evaluate")
-
-
-def changed(one: dict[str, Any], other: dict[str, Any]) -> set[str]:
-    assert one.keys() == other.keys()
-    return {name for name in one if one[name].key != other[name].key}
 
 
 def test_a_cell_has_five_stages_before_the_retraining() -> None:
@@ -29,11 +22,6 @@ def test_a_cell_has_five_stages_before_the_retraining() -> None:
     assert {stage.access for name, stage in stages.items() if name != "evaluate"} == {"training"}
     assert stages["train_supervised"].inputs["pseudo_labels"].key == stages["merge_masks"].key
     assert all(stage.cost > 0 for stage in stages.values())
-
-
-def test_the_plain_variant_is_the_retrained_one() -> None:
-    assert METHOD.plan(cell()).key == METHOD.plan(cell(variant="retrained")).key
-    assert METHOD.plan(cell()).name == "evaluation of RIB*, S(2, 3), seed 0"
 
 
 @pytest.mark.parametrize("preset", ["paper", "official"])
@@ -78,27 +66,13 @@ def test_estimates_change_costs_but_no_key() -> None:
     assert all(before[name].cost != after[name].cost for name in (*SHARED[1:], "merge_masks"))
 
 
-def test_presets() -> None:
-    assert METHOD.preset("paper", "mini", "S1") == {}
+def test_the_official_preset_is_the_released_code() -> None:
     official = plan(preset="official")
     assert official["activation_maps"].params["rib"]["max_class"] == 20
     assert official["activation_maps"].params["rib"]["stop_rule"] == "sum"
     assert official["train_edges"].params["rib"]["background"] == "class"
     defaults = to_json(RibSettings())
     assert all(defaults[name.removeprefix("rib.")] != value for name, value in OFFICIAL.items())
-    with pytest.raises(BenchmarkError, match="official, paper"):
-        METHOD.preset("oficial", "mini", "S1")
-    with pytest.raises(BenchmarkError, match="retrained"):
-        METHOD.plan(cell(variant="re-trained"))
-
-
-@pytest.mark.parametrize(("profile", "values"), [("mini", MINI), ("smoke", SMOKE)])
-def test_the_sizes_for_the_profiles_are_valid(profile: str, values: dict[str, Any]) -> None:
-    assert set(values) <= {*to_json(RibSettings()), *ESTIMATES}
-    overrides = {"here": {f"rib.{name}": value for name, value in values.items()}}
-    settings = resolve(METHOD, load_profile(profile), "mini", "S1", "paper", overrides)
-    assert settings["rib"].trained_stages == 1
-    assert METHOD.plan(cell({f"rib.{name}": value for name, value in values.items()})).key
 
 
 @pytest.mark.parametrize(
@@ -128,7 +102,6 @@ def test_values_out_of_range_are_refused(wrong: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"pretrain.iterations": 0}, "pretrain.iterations is 0"),
         ({"rib.trained_stages": 3}, "has 3 stages"),
         ({"rib.cam_scales": [1.0, 1.0]}, "twice"),
         ({"rib.cam_scales": [0.5], "rib.explode_rule": "off"}, "give no logits"),
@@ -142,14 +115,3 @@ def test_values_out_of_range_are_refused(wrong: dict[str, Any]) -> None:
 def test_settings_that_do_not_fit_are_refused(change: dict[str, Any], message: str) -> None:
     with pytest.raises(BenchmarkError, match=message):
         METHOD.plan(cell(change))
-
-
-def test_all_mistakes_are_named_at_once() -> None:
-    with pytest.raises(BenchmarkError) as caught:
-        METHOD.plan(cell({"pretrain.iterations": 0, "rib.edge_width": 5, "rib.cam_scales": [1.0, 1.0]}))
-    assert len(str(caught.value).splitlines()) == 3
-
-
-def test_planning_imports_no_torch() -> None:
-    code = "import sys, methods.rib, methods.rib.settings; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

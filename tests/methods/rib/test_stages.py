@@ -12,11 +12,11 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from benchmark.errors import BenchmarkError
+from benchmark.labels import mask_path
 from benchmark.metrics import Counts
 from benchmark.stage import Stage, StageInterrupted, closure
 from methods.checkpoints import BACKBONE_FILE
 from methods.pretraining import CLASSIFIER_FILE
-from methods.pseudo_labels import mask_path
 from methods.rib import maps
 from methods.rib.edges import HEAD_FILE
 from methods.rib.finetune import Finetuned, Finetuner
@@ -24,9 +24,20 @@ from methods.rib.maps import confident_labels
 from methods.rib.propagation import decided, read_response, response_path, spread
 from methods.rib.settings import MiningPart, WalkPart
 from methods.wsss.cam import Cam, cam_path, read_cam
-from tests.methods.retab.support import NAMES, NOVEL, SECOND, VOID, Pictures, run, run_all, summary
-from tests.methods.rib.support import UNTAGGED, WithUntagged, plan
+from tests.methods.rib.support import plan
 from tests.methods.support import FakeContext
+from tests.methods.wsss.support import (
+    NAMES,
+    NOVEL,
+    SECOND,
+    UNTAGGED,
+    VOID,
+    Pictures,
+    WithUntagged,
+    run,
+    run_all,
+    summary,
+)
 
 DATA = WithUntagged()
 ALL = (*NAMES, UNTAGGED)
@@ -299,7 +310,7 @@ def test_a_missing_or_wrong_mask_is_named_too(tmp_path: Path) -> None:
     with pytest.raises(BenchmarkError, match="its image is"):
         run(stages["merge_masks"], tmp_path)
     path.unlink()
-    with pytest.raises(BenchmarkError, match="no labels of this image"):
+    with pytest.raises(BenchmarkError, match="cannot be read"):
         run(stages["merge_masks"], tmp_path)
 
 

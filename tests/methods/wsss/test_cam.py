@@ -7,7 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from benchmark.datasets.transforms import resize_image
 from benchmark.errors import BenchmarkError
@@ -17,18 +17,17 @@ from methods.maskformer.network import normalise
 from methods.pretraining import CLASSIFIER_FILE
 from methods.settings import MaskFormerSettings
 from methods.wsss.cam import (
-    CamSettings,
     CamSums,
     ClassMaps,
     activation_sums,
     cam_path,
     load_classifier,
     read_cam,
-    stages,
     strided_size,
     summed_views,
     write_sums,
 )
+from methods.wsss.settings import CamSettings
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (37, 50, 3)).astype(np.uint8)
 MINI = MaskFormerSettings(backbone="narrow", backbone_width=8)
@@ -83,7 +82,7 @@ def test_a_class_without_activation_stays_zero() -> None:
 
 
 def test_cam_without_tags_is_empty_but_has_sizes() -> None:
-    cam = activation_sums(network(), IMAGE, [], CamSettings()).maps()
+    cam = activation_sums(network(), IMAGE, [], CamSettings("irn")).maps()
     assert (cam.keys.shape, cam.cam.shape, cam.high_res.shape) == ((0,), (0, 10, 13), (0, 37, 50))
 
 
@@ -91,8 +90,8 @@ def test_without_flip_there_is_one_view() -> None:
     maps = torch.randn(2, 3, 4, 5)
     assert torch.equal(summed_views(maps[:1]), maps[0].clamp(min=0))
     torch.testing.assert_close(summed_views(maps), maps[0].clamp(min=0) + maps[1].clamp(min=0).flip(2))
-    one = activation_sums(network(), IMAGE, [0], CamSettings(scales=(1.0,), flip=False))
-    two = activation_sums(network(), IMAGE, [0], CamSettings(scales=(1.0,)))
+    one = activation_sums(network(), IMAGE, [0], CamSettings("irn", scales=(1.0,), flip=False))
+    two = activation_sums(network(), IMAGE, [0], CamSettings("irn", scales=(1.0,)))
     assert (two.sums[0] >= one.sums[0] - 1e-6).all()
 
 
@@ -116,10 +115,8 @@ def test_last_stage_may_lose_its_stride(backbone: type[Backbone]) -> None:
 def test_stages_turn_one_map_into_the_next() -> None:
     net = NarrowResNet(8).eval()
     maps = net(torch.randn(1, 3, 40, 40))
-    assert len(stages(net)) == len(maps)
-    torch.testing.assert_close(stages(net)[-1](stages(net)[-2](maps[0])), maps[-1])
-    with pytest.raises(TypeError, match="names no stages"):
-        stages(nn.Identity())  # type: ignore[arg-type]
+    assert len(net.blocks()) == len(maps)
+    torch.testing.assert_close(net.blocks()[-1](net.blocks()[-2](maps[0])), maps[-1])
 
 
 def test_network_keeps_its_statistics_and_checks_its_weights() -> None:
@@ -145,7 +142,7 @@ def test_classifier_of_the_pretraining_stage_is_loaded(tmp_path: Path) -> None:
 def test_files_give_the_same_maps_and_are_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = cam_path(tmp_path, "train/a b'c")
     for tags in ([1, 3], []):
-        sums = activation_sums(network(), IMAGE, tags, CamSettings())
+        sums = activation_sums(network(), IMAGE, tags, CamSettings("irn"))
         write_sums(path, sums, updates=3, stop="steps")
         for mine, expected in zip(read_cam(path), sums.maps(), strict=True):
             np.testing.assert_array_equal(mine, expected)

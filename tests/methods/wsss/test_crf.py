@@ -14,13 +14,13 @@ from methods.wsss.crf import (
     OAA_CRF,
     PSA_CRF,
     RESNET38_CRF,
-    Backend,
     CrfParameters,
     dense_crf,
     label_crf,
     label_scores,
     resolved_backend,
 )
+from methods.wsss.settings import CrfBackend
 
 ALL = {"psa": PSA_CRF, "irn": IRN_CRF, "oaa": OAA_CRF, "deeplab": DEEPLAB_CRF, "resnet38": RESNET38_CRF}
 
@@ -117,8 +117,8 @@ def test_edges_of_the_image_hold_labels_apart() -> None:
     assert (result[:, 4:] == 1).all()
 
 
-@pytest.mark.parametrize("backend", get_args(Backend))
-def test_one_label_and_nothing_at_all(backend: Backend) -> None:
+@pytest.mark.parametrize("backend", get_args(CrfBackend))
+def test_one_label_and_nothing_at_all(backend: CrfBackend) -> None:
     if backend == "pydensecrf":
         pytest.importorskip("pydensecrf", reason="needs pydensecrf2, the optional extra crf")
     image = np.zeros((4, 5, 3), np.uint8)
@@ -132,7 +132,7 @@ def test_auto_takes_what_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
     assert resolved_backend("auto", 8, 8) == "pydensecrf"
     monkeypatch.setattr(crf, "_pydensecrf", lambda: None)
     assert resolved_backend("auto", 96, 125) == "exact"
-    assert resolved_backend("auto", 96, 126) == "grid"
+    assert resolved_backend("auto", 96, 126) == resolved_backend("torch", 96, 126) == "grid"
     with pytest.raises(BenchmarkError, match="pip install pydensecrf2"):
         resolved_backend("pydensecrf", 8, 8)
 

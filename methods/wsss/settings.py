@@ -1,0 +1,50 @@
+"""Settings that methods of weak supervision share. Nothing here imports torch."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from importlib.util import find_spec
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from methods.settings import Count, Natural, Positive, Weight, to_json
+
+CrfBackend = Literal["auto", "pydensecrf", "torch", "exact", "grid"]
+
+
+@dataclass(frozen=True)
+class ClassifierSettings:
+    """The multi-label classifier behind class activation maps, where ``pretrain`` is off and so leaves none.
+
+    It starts from ``maskformer.weights`` and learns from image tags with AdamW, in place of the released SGD.
+    """
+
+    iterations: Natural = 2_800  # 5 epochs of COCO-Stuff-10K
+    batch: Count = 16
+    lr: Positive = 1e-4
+    weight_decay: Weight = 1e-4
+    seconds_per_iteration: Weight = 10.0  # CPU seconds; for estimates only
+
+
+@dataclass(frozen=True)
+class CamSettings:
+    """Class activation maps: the views of an image whose activations add up."""
+
+    flavour: Literal["psa", "irn"] = "psa"  # large maps: resized to the image, or cut from the next multiple of 16
+    scales: Annotated[tuple[Positive, ...], Field(min_length=1)] = (1.0, 0.5, 1.5, 2.0)
+    flip: bool = True
+    last_stride: Literal[1, 2] = 1  # of the backbone's last stage: IRN 1, without dilation; as it is trained 2
+    seconds_per_image: Weight = 20.0  # CPU seconds; for estimates only
+
+
+def part(cls: type, settings: object) -> dict[str, Any]:
+    """Return the fields that ``cls`` declares as stage parameters; ``settings`` is an instance of a subclass of it."""
+    values: Mapping[str, Any] = to_json(settings)
+    return {field.name: values[field.name] for field in fields(cls)}
+
+
+def installed_backend(backend: CrfBackend) -> CrfBackend:
+    """Return the implementation of the CRF that ``auto`` stands for here, so that a key says what made a result."""
+    if backend != "auto":
+        return backend
+    return "pydensecrf" if find_spec("pydensecrf") else "torch"
