@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from benchmark.datasets import IGNORE, Crop, TrainingView, Window
 from benchmark.datasets.base import Image
-from benchmark.datasets.transforms import crop_labels, flip_and_pad
+from benchmark.datasets.transforms import crop_labels, flip_and_pad, resize_labels
 from benchmark.labels import mask_path, read_mask, write_mask
 from benchmark.stage import StageContext
 from methods.checkpoints import MODEL_FILE, load_model
@@ -72,9 +72,12 @@ class PseudoLabelWriter:
         self._images = self._unknown = self._filled = self._tagged = self._placed = 0
 
     def write(self, image_id: str, labels: NDArray[np.integer]) -> None:
-        """Lay the base mask over ``labels`` (H, W), classes that the image does not have left out, and write it."""
+        """Lay the base mask over ``labels``, classes that the image does not have left out, and write it.
+
+        Labels of another size than the image's are brought to it first.
+        """
         base, tags = self.view.base_mask(image_id), self.view.labels(image_id)
-        merged = merge(labels, tags, self.view.novel, base)
+        merged = merge(resize_labels(labels, base.shape), tags, self.view.novel, base)
         write_mask(mask_path(self.context.out, image_id), merged)
         shown = set(np.unique(merged).tolist())
         novel = [tag for tag in self.view.novel if tag in tags]

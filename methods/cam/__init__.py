@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 
 from benchmark.registry import Cell
 from benchmark.stage import Stage
-from methods import plans
 from methods.cam.settings import CamLabelSettings
 from methods.settings import to_json
 from methods.wsss import method
@@ -46,7 +45,7 @@ def _pseudo_labels(cell: Cell, cam: Stage) -> Stage:
         name=f"pseudo labels of CAM, {cell.split.name}",
         function="methods.wsss.label_maps:label_by_activation",
         version=1,
-        params={**plans.data(cell), "novel": list(cell.split.novel), **to_json(cell.settings["cam_labels"])},
+        params={**method.images(cell), "novel": list(cell.split.novel), **to_json(cell.settings["cam_labels"])},
         inputs={"cam": cam},
         cost=0.002 * cell.dataset.train,
     )

@@ -80,7 +80,7 @@ def _labels(cell: Cell, cam: Stage, boundary: Stage) -> Stage:
         name=f"boundaries and mixed labels of RETAB, {_which(cell)}",
         function="methods.retab.maps:label_training_images",
         version=1,
-        params=_params(cell, MiningPart, settings),
+        params=method.images(cell) | _params(cell, MiningPart, settings),
         inputs={"cam": cam, "boundary": boundary},
         cost=_image_cost(cell),
     )
@@ -93,7 +93,7 @@ def _pseudo_labels(cell: Cell, cam: Stage, labels: Stage, affinity: Stage) -> St
         name=f"pseudo labels of RETAB, {_which(cell)}",
         function="methods.retab.propagation:propagate",
         version=1,
-        params=_params(cell, WalkPart),
+        params=method.images(cell) | _params(cell, WalkPart),
         inputs={"cam": cam, "labels": labels, "affinity": affinity},
         cost=_image_cost(cell),
     )
@@ -108,16 +108,15 @@ def _training(cell: Cell, what: str, fields: type, inputs: Mapping[str, Stage]) 
         name=f"{what} network of RETAB, {_which(cell)}",
         function=f"methods.retab.train:train_{what}",
         version=1,
-        params=_params(cell, fields) | {"seed": cell.seed, "input": plans.training_input(cell)},
+        params=plans.data(cell) | _params(cell, fields) | {"seed": cell.seed, "input": plans.training_input(cell)},
         inputs=inputs,
         cost=iterations * settings.seconds_per_iteration,
     )
 
 
 def _params(cell: Cell, fields: type, settings: RetabSettings | None = None) -> dict[str, Any]:
-    """Return what every stage has: the images, the hidden classes, the backbone and its part of the settings."""
+    """Return what every stage has beside the images: the hidden classes, the backbone and its part of the settings."""
     return {
-        **plans.data(cell),
         **method.backbone(cell),
         "novel": list(cell.split.novel),
         "retab": part(fields, settings or cell.settings["retab"]),

@@ -16,7 +16,6 @@ from torch import Tensor
 
 from benchmark.datasets import IGNORE, TrainingView
 from benchmark.errors import BenchmarkError
-from benchmark.labels import mask_path, write_mask
 from benchmark.stage import StageContext
 from methods.maskformer.network import normalise
 from methods.retab.networks import PixelNetwork, load_network
@@ -27,6 +26,7 @@ from methods.wsss.boundary import BoundaryHead, base_target, nonboundary_map
 from methods.wsss.cam import Cam, cam_path, read_cam
 from methods.wsss.geometry import grid_size
 from methods.wsss.mining import MiningSettings, argmax_labels, mine
+from methods.wsss.working import WorkingImages
 
 
 def label_training_images(context: StageContext) -> Mapping[str, Any]:
@@ -37,25 +37,27 @@ def label_training_images(context: StageContext) -> Mapping[str, Any]:
     p = context.params
     part = from_json(MiningPart, p["retab"])
     network = load_network(context.inputs["boundary"], p["maskformer"], BoundaryHead, part, context.device)
-    view = context.training_view()
+    images = WorkingImages(context)
     pixels = unknown = boundary = mined = 0
-    for done, image_id in enumerate(view.ids, start=1):
-        base = view.base_mask(image_id)
-        logits = boundary_logits(network, view.image(image_id), part.stride)
+    for done, image_id in enumerate(images.ids, start=1):
+        base = images.base_mask(image_id)
+        logits = boundary_logits(network, images.image(image_id), part.stride)
         write_boundary(boundary_path(context.out, image_id), logits)
         nonboundary = nonboundary_of(logits, base.shape, part)
-        labels = labels_to_learn(view, image_id, read_cam(cam_path(context.inputs["cam"], image_id)), nonboundary, part)
-        write_mask(mask_path(context.out, image_id), labels)
+        labels = labels_to_learn(
+            images, image_id, read_cam(cam_path(context.inputs["cam"], image_id)), nonboundary, part
+        )
+        images.write(image_id, labels)
         pixels += base.size
         unknown += int((base == IGNORE).sum())
         boundary += int((~nonboundary).sum())
         mined += int((labels != base).sum())
-        context.progress(done, len(view.ids))
+        context.progress(done, len(images.ids))
     return {"boundary_share": boundary / max(1, pixels), "mined_share": mined / max(1, unknown)}
 
 
 def labels_to_learn(
-    view: TrainingView, image_id: str, cam: Cam, nonboundary: Tensor, part: MiningPart
+    view: TrainingView | WorkingImages, image_id: str, cam: Cam, nonboundary: Tensor, part: MiningPart
 ) -> NDArray[np.uint8]:
     """Return the mixed labels (H, W) of an image: base ids, confident novel ids, 255.
 
@@ -97,7 +99,7 @@ def _refined(
     return mine(image, np.concatenate([nothing, response]), [*shown.tolist(), *tags], settings, base)
 
 
-def novel_tags(view: TrainingView, image_id: str) -> list[int]:
+def novel_tags(view: TrainingView | WorkingImages, image_id: str) -> list[int]:
     """Return the novel classes an image is known to have, ascending."""
     return [c for c in view.novel if c in view.labels(image_id)]
 

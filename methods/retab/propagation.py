@@ -23,24 +23,22 @@ from methods.wsss.boundary import at_stride
 from methods.wsss.cam import cam_path, read_cam
 from methods.wsss.geometry import PairGrid
 from methods.wsss.random_walk import class_map, enlarged, known_response, pooled, retab_masks, transition, walk
+from methods.wsss.working import WorkingImages
 
 
 @torch.inference_mode()
 def propagate(context: StageContext) -> Mapping[str, Any]:
-    """Stage function: writes one 8-bit PNG a training image: base masks, novel tags where they spread to, 255.
-
-    Images are read at their own size.
-    """
+    """Stage function: writes one 8-bit PNG a training image: base masks, novel tags where they spread to, 255."""
     p = context.params
     part = from_json(WalkPart, p["retab"])
     network = load_network(context.inputs["affinity"], p["maskformer"], AffinityHead, part, context.device)
-    view = context.training_view()
-    writer = PseudoLabelWriter(context, view)
-    for image_id in view.ids:
-        labels, tags = view.base_mask(image_id), novel_tags(view, image_id)
+    images = WorkingImages(context)
+    writer = PseudoLabelWriter(context, images.view)
+    for image_id in images.ids:
+        labels, tags = images.base_mask(image_id), novel_tags(images, image_id)
         unknown = labels == IGNORE
         if tags and unknown.any():
-            features = network(normalise(torch.tensor(view.image(image_id)).to(context.device)[None]))
+            features = network(normalise(torch.tensor(images.image(image_id)).to(context.device)[None]))
             cam = read_cam(cam_path(context.inputs["cam"], image_id))
             response = novel_response(cam, tags, unknown, renormalise=part.renormalise)
             logits = read_boundary(boundary_path(context.inputs["labels"], image_id))

@@ -102,14 +102,14 @@ def activation_maps(cell: Cell) -> Stage:
         name=f"activation maps of RIB, {cell.dataset.name}",
         function="methods.rib.maps:activation_maps",
         version=1,
-        params=_params(cell, FinetunePart) | method.backbone(cell) | params,
+        params=method.images(cell) | _params(cell, FinetunePart) | method.backbone(cell) | params,
         inputs=method.classifier(cell),
         cost=cell.dataset.train * settings.seconds_per_image,
     )
 
 
 def _labels(cell: Cell, cam: Stage) -> Stage:
-    """Return C."""
+    """Return C. In torch the CRF takes some three times as long as fine-tuning; pydensecrf is hardly to be noticed."""
     settings: RibSettings = cell.settings["rib"]
     settings = replace(settings, crf_backend=installed_backend(settings.crf_backend))
     return Stage(
@@ -117,9 +117,9 @@ def _labels(cell: Cell, cam: Stage) -> Stage:
         name=f"confident labels of RIB, {cell.dataset.name}",
         function="methods.rib.maps:label_training_images",
         version=1,
-        params=_params(cell, MiningPart, settings),
+        params=method.images(cell) | _params(cell, MiningPart, settings),
         inputs={"cam": cam},
-        cost=_light(cell),
+        cost=_light(cell) * (1 if settings.crf_backend == "pydensecrf" else 30),
     )
 
 
@@ -131,7 +131,13 @@ def _edges(cell: Cell, labels: Stage) -> Stage:
         name=f"edge network of RIB, {cell.dataset.name}",
         function="methods.rib.edges:train_edges",
         version=1,
-        params=_params(cell, EdgePart) | method.backbone(cell) | {"seed": SEED, "input": plans.training_input(cell)},
+        params={
+            **plans.data(cell),
+            **_params(cell, EdgePart),
+            **method.backbone(cell),
+            "seed": SEED,
+            "input": plans.training_input(cell),
+        },
         inputs={**method.classifier(cell), "labels": labels},
         cost=settings.edge_iterations * settings.seconds_per_iteration,
     )
@@ -144,7 +150,7 @@ def _walk(cell: Cell, cam: Stage, edges: Stage) -> Stage:
         name=f"labels of RIB from tags alone, {cell.dataset.name}",
         function="methods.rib.propagation:propagate",
         version=1,
-        params=_params(cell, WalkPart) | method.backbone(cell),
+        params=method.images(cell) | _params(cell, WalkPart) | method.backbone(cell),
         inputs={**method.classifier(cell), "cam": cam, "edges": edges},
         cost=_light(cell),
     )
@@ -157,16 +163,16 @@ def _merged(cell: Cell, walk: Stage) -> Stage:
         name=f"pseudo labels of RIB, {cell.split.name}",
         function="methods.rib.propagation:merge_masks",
         version=1,
-        params=_params(cell, MergePart) | {"novel": list(cell.split.novel)},
+        params=method.images(cell) | _params(cell, MergePart) | {"novel": list(cell.split.novel)},
         inputs={"walk": walk},
         cost=_light(cell),
     )
 
 
 def _params(cell: Cell, fields: type, settings: RibSettings | None = None) -> dict[str, Any]:
-    """Return what every stage has: the images, all classes as hidden ones, and its part of the settings."""
+    """Return what every stage has beside the images: all classes as hidden ones, and its part of the settings."""
     chosen = part(fields, settings or cell.settings["rib"])
-    return {**plans.data(cell), "novel": method.every_class(cell), "rib": chosen}
+    return {"novel": method.every_class(cell), "rib": chosen}
 
 
 def _light(cell: Cell) -> float:

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.datasets import IGNORE
-from benchmark.labels import mask_path, write_mask
 from benchmark.stage import StageContext, StageInterrupted
 from methods.rib.finetune import Finetuner, Stop, finetune
 from methods.rib.settings import CamPart, FinetunePart, MiningPart
@@ -24,6 +23,7 @@ from methods.wsss.cam import Cam, cam_path, load_classifier, read_cam
 from methods.wsss.crf import resolved_backend
 from methods.wsss.mining import MiningSettings, class_ids, irn_labels, mine
 from methods.wsss.settings import CamSettings
+from methods.wsss.working import WorkingImages
 
 
 def activation_maps(context: StageContext) -> Mapping[str, Any]:
@@ -37,8 +37,8 @@ def activation_maps(context: StageContext) -> Mapping[str, Any]:
     maskformer = from_json(MaskFormerSettings, p["maskformer"])
     network = load_classifier(context.inputs["backbone"], maskformer, cam_part.cam_last_stride, context.device)
     cam = CamSettings("irn", cam_part.cam_scales, cam_part.cam_flip, cam_part.cam_last_stride)
-    view = context.training_view()
-    total, done = len(view.ids), 0
+    images = WorkingImages(context)
+    total, done = len(images.ids), 0
 
     def image_done() -> None:
         nonlocal done
@@ -47,8 +47,8 @@ def activation_maps(context: StageContext) -> Mapping[str, Any]:
         if done < total and context.stop_requested:
             raise StageInterrupted
 
-    counts = finetune(Finetuner(network, view, tuning, cam, p["seed"]), context.scratch, range(total), image_done)
-    for image_id in view.ids:
+    counts = finetune(Finetuner(network, images, tuning, cam, p["seed"]), context.scratch, range(total), image_done)
+    for image_id in images.ids:
         _put(cam_path(context.scratch, image_id), cam_path(context.out, image_id))
     return {name: counts.get(name, 0) for name in ("images", "updates", *_stops(), "sharing", "reused")}
 
@@ -60,18 +60,17 @@ def label_training_images(context: StageContext) -> Mapping[str, Any]:
     had, among others: they agree on all but a few pixels.
     """
     part = from_json(MiningPart, context.params["rib"])
-    view = context.training_view()
+    images = WorkingImages(context)
     pixels = labelled = 0
     backends: Counter[str] = Counter()
-    for done, image_id in enumerate(view.ids, start=1):
+    for done, image_id in enumerate(images.ids, start=1):
         cam = read_cam(cam_path(context.inputs["cam"], image_id))
-        labels = confident_labels(view.image(image_id), cam, part, len(view.classes))
-        write_mask(mask_path(context.out, image_id), labels)
+        labels = images.write(image_id, confident_labels(images.image(image_id), cam, part, len(images.classes)))
         pixels += labels.size
         labelled += int((labels != IGNORE).sum())
-        backends[f"crf_{resolved_backend(part.crf_backend, *view.size(image_id))}"] += 1
-        context.progress(done, len(view.ids))
-    return {"images": len(view.ids), "labelled_share": labelled / max(1, pixels), **backends}
+        backends[f"crf_{resolved_backend(part.crf_backend, *images.size(image_id))}"] += 1
+        context.progress(done, len(images.ids))
+    return {"images": len(images.ids), "labelled_share": labelled / max(1, pixels), **backends}
 
 
 def confident_labels(image: NDArray[np.uint8], cam: Cam, part: MiningPart, background: int) -> NDArray[np.uint8]:

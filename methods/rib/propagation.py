@@ -12,9 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from benchmark.datasets import IGNORE, TrainingView
+from benchmark.datasets import IGNORE
 from benchmark.errors import BenchmarkError
-from benchmark.labels import mask_path, read_mask, write_mask
+from benchmark.labels import mask_path, read_mask
 from benchmark.stage import StageContext
 from methods.pseudo_labels import PseudoLabelWriter
 from methods.rib.edges import load_network
@@ -24,6 +24,7 @@ from methods.wsss.boundary import edge_transition
 from methods.wsss.cam import STRIDE, cam_path, read_cam
 from methods.wsss.geometry import grid_size
 from methods.wsss.random_walk import class_map, edge_response, enlarged, walk
+from methods.wsss.working import WorkingImages
 
 
 @torch.inference_mode()
@@ -34,22 +35,21 @@ def propagate(context: StageContext) -> Mapping[str, Any]:
     """
     part = from_json(WalkPart, context.params["rib"])
     network = load_network(context, part)
-    view = context.training_view()
+    images = WorkingImages(context)
     pixels = labelled = tagged = placed = 0
-    for done, image_id in enumerate(view.ids, start=1):
-        size, tags = view.size(image_id), sorted(view.labels(image_id))
-        edge = network.edge(view.image(image_id))
+    for done, image_id in enumerate(images.ids, start=1):
+        size, tags = images.size(image_id), sorted(images.labels(image_id))
+        edge = network.edge(images.image(image_id))
         response = spread(torch.from_numpy(read_cam(cam_path(context.inputs["cam"], image_id)).cam), edge, part)
         write_response(response_path(context.out, image_id), response)
-        labels = decided(response, tags, size, part.reject)
-        write_mask(mask_path(context.out, image_id), labels)
+        labels = images.write(image_id, decided(response, tags, size, part.reject))
         pixels += labels.size
         labelled += int((labels != IGNORE).sum())
         tagged += len(tags)
         placed += sum(bool((labels == tag).any()) for tag in tags)
-        context.progress(done, len(view.ids))
+        context.progress(done, len(images.ids))
     return {
-        "images": len(view.ids),
+        "images": len(images.ids),
         "labelled_share": labelled / max(1, pixels),
         "tags": tagged,
         "placed_share": placed / max(1, tagged),
@@ -59,10 +59,10 @@ def propagate(context: StageContext) -> Mapping[str, Any]:
 def merge_masks(context: StageContext) -> Mapping[str, Any]:
     """Stage function of F: writes one 8-bit PNG a training image: base masks, novel tags of input ``walk``, 255."""
     part = from_json(MergePart, context.params["rib"])
-    view = context.training_view()
-    writer = PseudoLabelWriter(context, view)
-    for image_id in view.ids:
-        writer.write(image_id, _pseudo_labels(context.inputs["walk"], view, image_id, part))
+    images = WorkingImages(context)
+    writer = PseudoLabelWriter(context, images.view)
+    for image_id in images.ids:
+        writer.write(image_id, _pseudo_labels(context.inputs["walk"], images, image_id, part))
     return writer.summary()
 
 
@@ -129,12 +129,12 @@ def read_response(path: Path, tags: int, size: tuple[int, int]) -> Tensor:
     return found
 
 
-def _pseudo_labels(folder: Path, view: TrainingView, image_id: str, part: MergePart) -> NDArray[np.uint8]:
-    """Return the class (H, W) that each pixel is taken for, before base masks are laid over it."""
-    size, tags = view.size(image_id), sorted(view.labels(image_id))
+def _pseudo_labels(folder: Path, images: WorkingImages, image_id: str, part: MergePart) -> NDArray[np.uint8]:
+    """Return the class that each pixel is taken for, before base masks are laid over it."""
     if part.argmax == "all":
-        return read_mask(mask_path(folder, image_id), size)
+        return read_mask(mask_path(folder, image_id), images.view.size(image_id))
+    size, tags = images.size(image_id), sorted(images.labels(image_id))
     response = read_response(response_path(folder, image_id), len(tags), size)
-    novel = [row for row, tag in enumerate(tags) if tag in view.novel]
-    unknown = view.base_mask(image_id) == IGNORE
+    novel = [row for row, tag in enumerate(tags) if tag in images.novel]
+    unknown = images.base_mask(image_id) == IGNORE
     return decided(response[novel], [tags[row] for row in novel], size, part.reject, unknown)

@@ -9,11 +9,15 @@ from benchmark.registry import Cell
 from benchmark.stage import Stage
 from methods import plans
 from methods.settings import to_json
-from methods.wsss.settings import CamSettings, ClassifierSettings
+from methods.wsss.settings import CamSettings, ClassifierSettings, LabellingSettings
 
 BACKBONE_FIELDS = ("backbone", "backbone_width")  # its weights come from an input stage
 PSEUDO_LABELS = "pseudo_labels"
-SETTINGS: Mapping[str, type] = {**plans.RETRAIN_SETTINGS, "classifier": ClassifierSettings}
+SETTINGS: Mapping[str, type] = {
+    **plans.RETRAIN_SETTINGS,
+    "classifier": ClassifierSettings,
+    "labelling": LabellingSettings,
+}
 
 
 class LabelMapMethod(ABC):
@@ -93,7 +97,7 @@ def activation_maps(cell: Cell) -> Stage:
         name=f"class activation maps of {cell.dataset.name}",
         function="methods.wsss.label_maps:activation_maps",
         version=1,
-        params={**plans.data(cell), **backbone(cell), "novel": every_class(cell), "cam": to_json(settings)},
+        params={**images(cell), **backbone(cell), "novel": every_class(cell), "cam": to_json(settings)},
         inputs=classifier(cell),
         cost=cell.dataset.train * settings.seconds_per_image,
     )
@@ -106,10 +110,15 @@ def highest_activation(cell: Cell, cam: Stage, title: str) -> Stage:
         name=f"highest class activation of {title}, {cell.dataset.name}",
         function="methods.wsss.label_maps:label_by_activation",
         version=1,
-        params={**plans.data(cell), "novel": every_class(cell), "argmax": "all", "tau": 0.0},
+        params={**images(cell), "novel": every_class(cell), "argmax": "all", "tau": 0.0},
         inputs={"cam": cam},
         cost=0.001 * cell.dataset.train,
     )
+
+
+def images(cell: Cell) -> dict[str, Any]:
+    """Return the parameters that say which images are labelled, and at which size."""
+    return {**plans.data(cell), "labelling": to_json(cell.settings["labelling"])}
 
 
 def backbone(cell: Cell) -> dict[str, Any]:

@@ -27,6 +27,13 @@ class ClassifierSettings:
 
 
 @dataclass(frozen=True)
+class LabellingSettings:
+    """At which size label maps are made; they are written at the size of the image."""
+
+    short: Natural = 0  # side to which larger images are shrunk, near what networks were trained on; 0: as they are
+
+
+@dataclass(frozen=True)
 class CamSettings:
     """Class activation maps: the views of an image whose activations add up."""
 
