@@ -25,6 +25,7 @@ Scores = NDArray[np.float32]
 Filter = Callable[[Tensor], Tensor]  # (C, H, W) -> (C, H, W), K applied to every channel
 
 EXACT_PIXELS = 12_000  # of the largest image whose pixel pairs are all visited; 600 MB there
+LEAST = -60.0  # exponent; exp is slow where it underflows, and e-27 of a label is none
 GRID_NUMBERS = 1 << 26  # held at once in a bilateral grid; more labels are filtered one after another
 
 
@@ -222,7 +223,7 @@ def _all_pairs(image: Tensor, p: CrfParameters) -> Filter:
     """Return the appearance kernel as a dense (H*W, H*W) matrix."""
     features = _features(image, p)
     distance = torch.cdist(features, features, compute_mode="donot_use_mm_for_euclid_dist")
-    kernel = distance.square_().mul_(-0.5).exp_()
+    kernel = distance.square_().mul_(-0.5).clamp_(min=LEAST).exp_()
     return lambda q: (q.flatten(1) @ kernel).view_as(q)
 
 

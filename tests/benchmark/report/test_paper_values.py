@@ -51,7 +51,22 @@ def test_every_printed_value(name: str) -> None:
     assert table.source == f"supplementary Table {name}"
 
 
-@pytest.mark.parametrize("name", ["1", "2", "3"])
+def test_baselines_print_what_the_other_tables_print_and_stages_nothing() -> None:
+    known = {
+        (row, column): value
+        for columns, rows in PRINTED.values()
+        for row in rows
+        for column, value in zip(columns, rows[row].split(), strict=True)
+    }
+    printed = {(cell.row.label, cell.column.label): cell.printed for cell in load_table("baselines").cells()}
+    for (row, column), value in printed.items():
+        expected = known.get((row, column), known.get(("Cross-Pair", column)) if row == "SimFormer" else None)
+        assert value == (None if expected is None else float(expected)), (row, column)
+    assert sum(value is not None for value in printed.values()) == 7
+    assert all(cell.printed is None for cell in load_table("stages").cells())
+
+
+@pytest.mark.parametrize("name", ["1", "2", "3", "baselines", "stages"])
 def test_columns_name_their_splits(name: str) -> None:
     for column in load_table(name).columns:
         assert split("coco-stuff-10k", column.label).name == column.split
