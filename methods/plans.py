@@ -184,11 +184,11 @@ def evaluate(cell: Cell, model: Stage, title: str) -> Stage:
     )
 
 
-def assess(cell: Cell, labels: Stage, title: str) -> Stage:
+def assess(cell: Cell, labels: Stage) -> Stage:
     """Return the counts of label maps of the training images; what the split plays no part in serves every split."""
     return Stage(
         kind="assess",
-        name=f"assessment of {title}, {cell.split.name}, seed {cell.seed}",
+        name=f"assessment of {labels.name}",
         function="methods.assessment:assess",
         version=1,
         params=data(cell),

@@ -63,7 +63,7 @@ class SimFormer:
             return plans.evaluate(cell, model, _title(cell))
         masks = plans.pseudo_labels(cell, model, self.title)
         if cell.variant == "pseudo_labels":
-            return plans.assess(cell, masks, f"pseudo labels of {self.title}")
+            return plans.assess(cell, masks)
         return plans.evaluate(cell, plans.retrain(cell, masks, self.title), f"{self.title}*, {cell.split.name}")
 
     def _train(self, cell: Cell) -> Stage:

@@ -61,7 +61,7 @@ class LabelMapMethod(ABC):
             raise BenchmarkError("\n".join(mistakes))
         maps = self.label_maps(cell)
         if cell.variant in maps:
-            return plans.assess(cell, maps[cell.variant], f"{self.title}, {self.levels[cell.variant]}")
+            return plans.assess(cell, maps[cell.variant])
         model = plans.retrain(cell, maps[PSEUDO_LABELS], self.title, None if cell.variant else "largefov")
         return plans.evaluate(cell, model, f"{self.title}{'*' if cell.variant else ''}, {cell.split.name}")
 
