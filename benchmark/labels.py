@@ -49,5 +49,8 @@ def read_mask(path: Path, size: tuple[int, ...]) -> "Mask":
             f"nothing falls back to the ground truth."
         ) from error
     if mask.shape != size or mask.dtype != np.uint8:
-        raise BenchmarkError(f"label map {path} is {mask.shape} {mask.dtype}, its image is {size}, uint8.")
+        raise BenchmarkError(
+            f"label map {path} is {mask.shape} {mask.dtype}, its image is {size}, uint8. Remove the folder of that "
+            f"stage and run again."
+        )
     return mask

@@ -56,7 +56,14 @@ def settings_of(declared: type) -> Iterator[dict[str, Any]]:
 
 
 def field_comments(declared: type) -> dict[str, str]:
-    """Return the comment at the end of each field's line in the source of a class."""
+    """Return the comment at the end of each field's line in the source of a class and of those it inherits from."""
+    found: dict[str, str] = {}
+    for cls in reversed(declared.__mro__):
+        found |= _own_comments(cls)
+    return found
+
+
+def _own_comments(declared: type) -> dict[str, str]:
     try:
         source = inspect.getsource(declared)
     except (OSError, TypeError):

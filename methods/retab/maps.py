@@ -146,8 +146,10 @@ def write_boundary(path: Path, logits: Tensor) -> None:
 
 
 def read_boundary(path: Path) -> Tensor:
-    """Return the logits (h, w) of a file of ``write_boundary``. Raises BenchmarkError where it is missing."""
+    """Return the logits (h, w) of a file of ``write_boundary``. Raises BenchmarkError where it is missing or broken."""
     try:
         return torch.from_numpy(np.load(path))
-    except FileNotFoundError as error:
-        raise BenchmarkError(f"{path}: no boundary map of this image. Run its stage again.") from error
+    except (OSError, ValueError, EOFError) as error:
+        raise BenchmarkError(
+            f"{path}: no boundary map of this image ({error}). Remove the folder of that stage and run again."
+        ) from error

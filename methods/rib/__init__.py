@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from benchmark.datasets import IGNORE
 from benchmark.registry import Cell
 from benchmark.stage import Stage
 from methods import plans
@@ -87,6 +88,11 @@ class Rib(method.LabelMapMethod):
             yield f"rib.companion_long_side {list(s.companion_long_side)}: expected the smaller side first."
         if s.edge_width % s.edge_groups:
             yield f"rib.edge_width is {s.edge_width}: expected a multiple of rib.edge_groups ({s.edge_groups})."
+        if s.background == "class" and len(cell.dataset.classes) == IGNORE:
+            yield (
+                f"rib.background is 'class', but {cell.dataset.name} has {IGNORE} classes and leaves no id for one "
+                f"more. Take 'reject' or 'none'."
+            )
         if s.background == "class" and s.confident_background > s.confident:
             yield (
                 f"rib.confident_background is {s.confident_background}: expected at most rib.confident ({s.confident})."

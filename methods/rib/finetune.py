@@ -263,15 +263,21 @@ def finetune(
 
 
 def _facts(path: Path) -> dict[str, int]:
-    """Return what one file adds to the counts."""
-    with np.load(path) as file:
-        return {
-            "images": 1,
-            "updates": int(file["updates"]),
-            f"stop_{file['stop']}": 1,
-            "sharing": int(file["sharing"] > 0),
-            "reused": int(file["reused"]),
-        }
+    """Return what one file adds to the counts. Raises BenchmarkError where it is damaged."""
+    try:
+        with path.open("rb") as stream, np.load(stream) as file:  # numpy leaves a damaged file open
+            return {
+                "images": 1,
+                "updates": int(file["updates"]),
+                f"stop_{file['stop']}": 1,
+                "sharing": int(file["sharing"] > 0),
+                "reused": int(file["reused"]),
+            }
+    except Exception as error:  # zipfile, zlib and numpy have many words for damage
+        raise BenchmarkError(
+            f"{path}: the activation maps of this image are damaged ({type(error).__name__}: {error}). Remove the file "
+            f"and run again; the other images are kept."
+        ) from error
 
 
 def _without_norms(modules: nn.Module) -> list[nn.Parameter]:

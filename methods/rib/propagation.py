@@ -122,10 +122,14 @@ def read_response(path: Path, tags: int, size: tuple[int, int]) -> Tensor:
     try:
         found = torch.from_numpy(np.load(path))
     except (OSError, ValueError, EOFError) as error:
-        raise BenchmarkError(f"{path}: no responses of this image ({error}). Run its stage again.") from error
+        raise BenchmarkError(
+            f"{path}: no responses of this image ({error}). Remove the folder of that stage and run again."
+        ) from error
     expected = (tags, *grid_size(size, STRIDE))
     if tuple(found.shape) != expected:
-        raise BenchmarkError(f"{path} is {tuple(found.shape)}, expected {expected}. Run its stage again.")
+        raise BenchmarkError(
+            f"{path} is {tuple(found.shape)}, expected {expected}. Remove the folder of that stage and run again."
+        )
     return found
 
 

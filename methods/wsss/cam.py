@@ -121,8 +121,8 @@ def load_classifier(
         network = ClassMaps(backbone, load_file(folder / CLASSIFIER_FILE)["weight"], last_stride)
     except FileNotFoundError as error:
         raise BenchmarkError(
-            f"{folder} holds no classifier ({error}). Class activation maps need backbone pre-training on image tags: "
-            f"set pretrain.iterations above 0."
+            f"{folder} holds no classifier of image tags, which class activation maps need ({error}). Remove the "
+            f"stage's folder and run again."
         ) from error
     except Exception as error:
         raise BenchmarkError(
@@ -195,19 +195,26 @@ def write_sums(path: Path, sums: CamSums, **facts: int | str) -> None:
 
 
 def read_cam(path: Path) -> Cam:
-    """Return the maps of a file of ``write_sums``. Raises BenchmarkError where it is missing."""
+    """Return the maps of a file of ``write_sums``. Raises BenchmarkError where it is missing or damaged."""
     return _read_sums(path).maps()
 
 
 def _read_sums(path: Path) -> CamSums:
     try:
-        with np.load(path) as file:
+        with path.open("rb") as stream, np.load(stream) as file:  # numpy leaves a damaged file open
             height, width = file["size"].tolist()
             scales = sum(name.startswith("sums_") for name in file.files)
             sums = tuple(file[f"sums_{i}"] for i in range(scales))
             return CamSums(file["keys"], (height, width), str(file["flavour"]), sums)  # type: ignore[arg-type]
     except FileNotFoundError as error:
-        raise BenchmarkError(f"{path}: no class activation maps of this image. Run their stage again.") from error
+        raise BenchmarkError(
+            f"{path}: no class activation maps of this image. Remove the folder of that stage and run again."
+        ) from error
+    except Exception as error:  # zipfile, zlib and numpy have many words for damage
+        raise BenchmarkError(
+            f"{path}: the class activation maps are damaged ({type(error).__name__}: {error}). Remove the folder of "
+            f"that stage and run again."
+        ) from error
 
 
 def _without_stride(stage: nn.Module) -> None:

@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from benchmark import cli
 from benchmark.cli import VERBS, main
+from benchmark.commands.methods import settings_of
 from benchmark.commands.options import Selection, selection_options, table_names
 from benchmark.errors import BenchmarkError
 from benchmark.execute.session import make_stages
@@ -246,6 +248,16 @@ def test_methods_show_variants_settings_and_where_they_come_from(
     monkeypatch.undo()
     own = {method["name"]: method for method in run_json(["methods"], capsys)}
     assert own["simformer"]["distribution"] == "weak-shot-segmentation-benchmark"
+
+
+def test_comments_of_inherited_settings_are_shown_too() -> None:
+    @dataclass(frozen=True)
+    class Faster(toy.ToySettings):
+        steps: int = 1
+        speed: float = 2.0  # in steps a second
+
+    docs = {field["name"]: field["doc"] for field in settings_of(Faster)}
+    assert (docs["steps"], docs["speed"]) == ("of a training", "in steps a second")
 
 
 def test_a_method_that_cannot_be_loaded_is_named(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:

@@ -34,5 +34,5 @@ def test_missing_and_broken_maps_are_named(tmp_path: Path) -> None:
     with pytest.raises(BenchmarkError, match=r"a\.png cannot be read"):
         read_mask(path, (2, 3))
     Image.new("RGB", (3, 2)).save(path)
-    with pytest.raises(BenchmarkError, match=r"is \(2, 3, 3\) uint8, its image is \(2, 3\)"):
+    with pytest.raises(BenchmarkError, match=r"is \(2, 3, 3\) uint8, its image is \(2, 3\).*run again"):
         read_mask(path, (2, 3))

@@ -169,7 +169,12 @@ def test_what_is_missing_or_broken_is_named(tmp_path: Path) -> None:
     label.unlink()
     with pytest.raises(BenchmarkError, match=r"all base\.png"):
         run(stages["train_affinity"], tmp_path)
-    boundary_path(mixed, NAMES[0]).unlink()
+    boundary = boundary_path(mixed, NAMES[0])
+    for damaged in (boundary.read_bytes()[:-60], b"nothing", b""):
+        boundary.write_bytes(damaged)
+        with pytest.raises(BenchmarkError, match=r"left half novel\.npy: no boundary map .*Remove the folder"):
+            run(stages["propagate"], tmp_path)
+    boundary.unlink()
     with pytest.raises(BenchmarkError, match=r"left half novel\.npy: no boundary map"):
         run(stages["propagate"], tmp_path)
     (out("train_boundary") / NETWORK_FILE).write_bytes(b"nothing")

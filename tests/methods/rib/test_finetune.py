@@ -224,6 +224,18 @@ def test_files_are_written_once_and_counted_always(tmp_path: Path, monkeypatch: 
         assert cam.high_res.shape == (len(tags), 24, 32)
 
 
+def test_a_damaged_file_is_named_and_made_again_alone(tmp_path: Path) -> None:
+    tune = tuner(NarrowResNet)
+    first = finetune(tune, tmp_path, [0, 1])
+    path = cam_path(tmp_path, "picture 1")
+    whole = path.read_bytes()
+    path.write_bytes(whole[:100])
+    with pytest.raises(BenchmarkError, match=r"picture 1\.npz: .*damaged .*Remove the file and run again"):
+        finetune(tune, tmp_path, [0, 1])
+    path.unlink()
+    assert finetune(tune, tmp_path, [0, 1]) == first
+
+
 def test_poly_lr_stays_where_it_is_after_the_last_step() -> None:
     assert [poly_lr(t, 4) for t in range(6)] == [(1 - min(t, 3) / 4) ** 0.9 for t in range(6)]
 

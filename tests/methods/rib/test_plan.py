@@ -1,5 +1,6 @@
 """What a cell of RIB consists of, what shares a stage, and which settings are refused."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -115,3 +116,10 @@ def test_values_out_of_range_are_refused(wrong: dict[str, Any]) -> None:
 def test_settings_that_do_not_fit_are_refused(change: dict[str, Any], message: str) -> None:
     with pytest.raises(BenchmarkError, match=message):
         METHOD.plan(cell(change))
+
+
+@pytest.mark.parametrize(("classes", "refused"), [(254, False), (255, True)])
+def test_a_background_class_needs_an_id(classes: int, *, refused: bool) -> None:
+    few = cell({"rib.background": "class"})
+    many = replace(few, dataset=replace(few.dataset, classes=tuple(map(str, range(classes)))))
+    assert ("no id for one more" in "\n".join(METHOD.mistakes(many))) == refused

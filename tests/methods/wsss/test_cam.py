@@ -130,7 +130,7 @@ def test_network_keeps_its_statistics_and_checks_its_weights() -> None:
 def test_classifier_of_the_pretraining_stage_is_loaded(tmp_path: Path) -> None:
     net = network()
     save_tensors(tmp_path / BACKBONE_FILE, net.backbone.state_dict())
-    with pytest.raises(BenchmarkError, match=r"pretrain\.iterations above 0"):
+    with pytest.raises(BenchmarkError, match=r"holds no classifier of image tags.*Remove .* run again"):
         load_classifier(tmp_path, MINI)
     save_tensors(tmp_path / CLASSIFIER_FILE, {"weight": net.weights, "bias": torch.ones(5)})
     images = torch.randn(1, 3, 32, 32)
@@ -157,5 +157,14 @@ def test_files_give_the_same_maps_and_are_whole(tmp_path: Path, monkeypatch: pyt
     with pytest.raises(OSError, match="no space"):
         write_sums(path.with_name("other.npz"), sums)
     assert list(path.parent.iterdir()) == [path]
-    with pytest.raises(BenchmarkError, match="no class activation maps"):
+    with pytest.raises(BenchmarkError, match=r"other\.npz: no class activation maps .*Remove the folder"):
         read_cam(path.with_name("other.npz"))
+
+
+@pytest.mark.parametrize("kept", [0, 40, -60])
+def test_damaged_files_are_named(kept: int, tmp_path: Path) -> None:
+    path = cam_path(tmp_path, "a")
+    write_sums(path, activation_sums(network(), IMAGE, [1, 3], CamSettings("irn")))
+    path.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(BenchmarkError, match=r"a\.npz: the class activation maps are damaged .*Remove the folder"):
+        read_cam(path)
