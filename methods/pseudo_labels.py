@@ -69,7 +69,7 @@ class PseudoLabelWriter:
 
     def __init__(self, context: StageContext, view: TrainingView) -> None:
         self.context, self.view = context, view
-        self._images = self._unknown = self._filled = self._tagged = self._placed = 0
+        self._images = self._unlabelled = self._unknown = self._filled = self._tagged = self._placed = 0
 
     def write(self, image_id: str, labels: NDArray[np.integer]) -> None:
         """Lay the base mask over ``labels``, classes that the image does not have left out, and write it.
@@ -82,6 +82,7 @@ class PseudoLabelWriter:
         shown = set(np.unique(merged).tolist())
         novel = [tag for tag in self.view.novel if tag in tags]
         self._images += 1
+        self._unlabelled += shown == {IGNORE}
         self._unknown += int((base == IGNORE).sum())
         self._filled += int((merged != base).sum())
         self._tagged += len(novel)
@@ -89,9 +90,10 @@ class PseudoLabelWriter:
         self.context.progress(self._images, len(self.view.ids))
 
     def summary(self) -> dict[str, Any]:
-        """Return how much of the unknown region has a label, and how many of the novel tags have a pixel."""
+        """Return how many images have no label, how much of the unknown region has one, and how many novel tags."""
         return {
             "images": self._images,
+            "images_without_label": self._unlabelled,
             "unknown_pixels": self._unknown,
             "filled_share": self._filled / max(1, self._unknown),
             "novel_tags": self._tagged,
@@ -102,15 +104,17 @@ class PseudoLabelWriter:
 class PseudoLabelledImages:
     """Training images whose novel masks are pseudo labels: every class that a crop shows has a mask [7].
 
+    Images of which no pixel has a label are left out: of ``ids``, not of what can be cropped.
+
     Raises:
         BenchmarkError: a pseudo mask is missing, or not of its image's size.
     """
 
     def __init__(self, view: TrainingView, folder: Path) -> None:
         self._view = view
-        self.ids = view.ids
         self.novel = view.novel
         self._masks = {image_id: read_mask(mask_path(folder, image_id), view.size(image_id)) for image_id in view.ids}
+        self.ids = tuple(image_id for image_id, mask in self._masks.items() if (mask != IGNORE).any())
 
     def size(self, image_id: str) -> tuple[int, int]:
         """Return height and width."""

@@ -8,6 +8,7 @@ from torch import nn
 from torch.profiler import record_function
 
 from benchmark.datasets import TrainingView
+from benchmark.errors import BenchmarkError
 from benchmark.stage import StageContext
 from methods.batches import CropSource, TrainingImages
 from methods.checkpoints import BACKBONE_FILE, MODEL_FILE, load_backbone, load_imagenet, save_model
@@ -42,9 +43,15 @@ def crop_source(context: StageContext, view: TrainingView) -> CropSource:
     Raises:
         BenchmarkError: a mask is missing.
     """
-    if "pseudo_labels" in context.inputs:
-        return PseudoLabelledImages(view, context.inputs["pseudo_labels"])
-    return view
+    if "pseudo_labels" not in context.inputs:
+        return view
+    source = PseudoLabelledImages(view, context.inputs["pseudo_labels"])
+    if not source.ids:
+        raise BenchmarkError(
+            f"{context.inputs['pseudo_labels']}: no pixel of any training image has a label, so nothing can be learnt. "
+            f"Lower the threshold of the method that made these pseudo labels."
+        )
+    return source
 
 
 def train_supervised(context: StageContext) -> Mapping[str, Any]:

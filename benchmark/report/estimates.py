@@ -6,7 +6,6 @@ from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from benchmark.config import FOLDER
-from benchmark.errors import BenchmarkError
 from benchmark.metrics import Counts, mean_iou, overall_miou
 from benchmark.splits import Split
 from benchmark.stage import Stage, closure
@@ -19,14 +18,14 @@ if TYPE_CHECKING:
 
 COUNTS_FILE = "counts.npz"  # every evaluation stage writes it
 
-Status = Literal["done", "partial", "not run", "failed", "not available yet"]
+Status = Literal["done", "partial", "not run", "failed", "undefined", "not available yet"]
 
 
 class Scores(NamedTuple):
-    """Mean IoU of one evaluation in percent, unrounded: over novel, base and all classes."""
+    """Mean IoU of one evaluation in percent, unrounded: over novel, base (if any was evaluated) and all classes."""
 
     novel: float
-    base: float
+    base: float | None
     overall: float
 
 
@@ -36,7 +35,8 @@ class Estimate:
 
     Attributes:
         row, column: labels as the paper prints them.
-        status: ``done`` (every seed asked for is finished), ``partial`` (some are), else why there is no number.
+        status: ``done`` (every seed asked for is finished), ``partial`` (some are), else why there is no number;
+            ``undefined`` where none of the images evaluated shows a novel class.
         scores: finished seed -> scores.
         keys: planned seed -> key of its evaluation stage.
         paper: printed value.
@@ -81,7 +81,8 @@ class Estimate:
         return None if self.mean is None or self.paper is None else self.mean - self.paper
 
     def _mean(self, name: str) -> float | None:
-        return fmean(getattr(scores, name) for scores in self.scores.values()) if self.scores else None
+        values = [value for scores in self.scores.values() if (value := getattr(scores, name)) is not None]
+        return fmean(values) if values else None
 
 
 @dataclass(frozen=True)
@@ -141,13 +142,13 @@ class Sheet:
     @property
     def holes(self) -> tuple[Estimate, ...]:
         """The cells that lack seeds although they could be run."""
-        return tuple(cell for cell in self if cell.status not in {"done", "not available yet"})
+        return tuple(cell for cell in self if cell.status not in {"done", "undefined", "not available yet"})
 
 
 def estimate(plan: "Plan", table: Table, store: "Store") -> Sheet:
     """Return what the store holds for each cell of one table of a plan.
 
-    Raises BenchmarkError for damaged counts, and where no class of a split occurs in the images evaluated.
+    Raises BenchmarkError for damaged counts.
     """
     differences = tuple(_differences(plan, table))
     cells: dict[tuple[str, str], list[PlannedCell]] = {}
@@ -178,11 +179,13 @@ class _Reader:
     def estimate(self, cells: "Sequence[PlannedCell]") -> Estimate:
         """Return the estimate of one cell from its plans, one a seed."""
         planned = [(cell, cell.stage) for cell in cells if cell.stage]
-        scores = {cell.seed: self._scores(stage.key, cell.split) for cell, stage in planned if self._store.find(stage)}
+        found = {cell.seed: self._scores(stage.key, cell.split) for cell, stage in planned if self._store.find(stage)}
+        scores = {seed: one for seed, one in found.items() if one}
+        undefined = found and not scores
         return Estimate(
             row=cells[0].row,
             column=cells[0].column,
-            status=self._status(len(cells), [stage for _, stage in planned], len(scores)),
+            status="undefined" if undefined else self._status(len(cells), [stage for _, stage in planned], len(found)),
             scores=scores,
             keys={cell.seed: stage.key for cell, stage in planned},
             paper=cells[0].printed,
@@ -196,12 +199,14 @@ class _Reader:
         failed = any(self._store.state(stage.key) == "failed" for stage in closure(stages))
         return "failed" if failed else "not run"
 
-    def _scores(self, key: str, split: str) -> Scores:
+    def _scores(self, key: str, split: str) -> Scores | None:
+        """Return the scores on one split; ``None`` where the images evaluated show none of its novel classes."""
         counts, classes = self._read(key), self._splits[split]
-        try:
-            return Scores(mean_iou(counts, classes.novel), mean_iou(counts, classes.base), overall_miou(counts))
-        except BenchmarkError as error:
-            raise BenchmarkError(f"split {split} of dataset {classes.dataset}: {error}") from error
+        seen = counts.ground_truth.sum(axis=0) > 0  # (K,)
+        if not seen[list(classes.novel)].any():
+            return None
+        base = mean_iou(counts, classes.base) if seen[list(classes.base)].any() else None
+        return Scores(mean_iou(counts, classes.novel), base, overall_miou(counts))
 
     def _read(self, key: str) -> Counts:
         if key not in self._counts:

@@ -103,6 +103,8 @@ def _caption_lines(sheet: Sheet) -> list[str]:
     seeds = f"seed{'' if len(sheet.seeds) == 1 else 's'} {', '.join(map(str, sheet.seeds))}"
     spread = " ± sample standard deviation" if any(cell.sd is not None for cell in sheet) else ""
     lines = [f"{sheet.table.title}.", f"This run: {run_words(sheet)}, {seeds}; mean{spread} in %."]
+    if any(cell.status == "undefined" for cell in sheet):
+        lines.append("Undefined: the images scored show none of the split's novel classes.")
     if sheet.printed:
         differ = "" if sheet.comparable else f"; not comparable with this run ({', '.join(sheet.differences)})"
         lines += [f"Paper: {sheet.table.source}, {paper_title(sheet)}{differ}."]

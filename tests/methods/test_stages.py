@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -15,7 +16,7 @@ from safetensors.torch import load_file
 from benchmark.config import load_profile, resolve
 from benchmark.datasets import Dataset, load_dataset
 from benchmark.errors import BenchmarkError
-from benchmark.labels import mask_path
+from benchmark.labels import mask_path, write_mask
 from benchmark.metrics import Counts
 from benchmark.registry import Cell, methods
 from benchmark.splits import splits
@@ -180,6 +181,25 @@ def test_star_learns_from_pseudo_labels_and_never_without_them(tmp_path: Path, f
     missing = mask_path(tmp_path / labels.key / "out", few.ids("train")[3])
     missing.unlink()
     with pytest.raises(BenchmarkError, match=missing.name):
+        run(retraining, tmp_path, few)
+
+
+def test_an_image_without_any_pseudo_label_is_left_out_and_nothing_at_all_is_an_error(tmp_path: Path, few: Few) -> None:
+    retraining = plan("simformer", "retrained").inputs["model"]
+    labels = retraining.inputs["pseudo_labels"]
+    made = context_for(labels, tmp_path, few)
+    first, *others = few.ids("train")
+    for image_id in few.ids("train"):
+        nothing = np.full(few.mask(image_id).shape, 255, np.uint8)
+        write_mask(mask_path(made.out, image_id), nothing if image_id == first else few.mask(image_id))
+    for stage in closure([*retraining.inputs.values()]):
+        if stage.kind == "pretrain":
+            run(stage, tmp_path, few)
+    assert PseudoLabelledImages(made.training_view(), made.out).ids == tuple(others)
+    run(retraining, tmp_path, few)
+    for image_id in others:
+        write_mask(mask_path(made.out, image_id), np.full(few.mask(image_id).shape, 255, np.uint8))
+    with pytest.raises(BenchmarkError, match="no pixel of any training image has a label"):
         run(retraining, tmp_path, few)
 
 

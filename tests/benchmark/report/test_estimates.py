@@ -12,6 +12,7 @@ import pytest
 from benchmark.config import FOLDER
 from benchmark.errors import BenchmarkError
 from benchmark.metrics import Counts
+from benchmark.report.tables import as_csv, as_text
 
 MakeRun = Callable[..., Any]
 
@@ -117,12 +118,21 @@ def test_damaged_counts_are_named(make_run: MakeRun) -> None:
         _ = run.sheet
 
 
-def test_a_split_without_any_pixel_is_named(make_run: MakeRun) -> None:
-    run = make_run("2", {("Basic", "Split 1"): [40.0]}, seeds=(0,))
-    none = np.zeros((1, len(run.plan.dataset.classes)), np.int32)
-    Counts(("image",), none, none, none, none).save(run.store.folder(run.stage("Basic", "Split 1").key) / "counts.npz")
-    with pytest.raises(BenchmarkError, match=r"split S1 of dataset mini: none of the classes"):
-        _ = run.sheet
+@pytest.mark.parametrize("shown", ["novel", "base"])
+def test_a_cell_without_a_novel_pixel_is_undefined_and_costs_no_other(make_run: MakeRun, shown: str) -> None:
+    run = make_run("2", {("Basic", "Split 1"): [40.0], ("Self-Pair", "Split 1"): [50.0]}, seeds=(0,))
+    pixels = np.zeros((1, len(run.plan.dataset.classes)), np.int32)
+    pixels[:, list(getattr(run.plan.splits["S1"], shown))] = 10
+    counts = Counts(("image",), pixels, pixels, pixels, 0 * pixels)
+    counts.save(run.store.folder(run.stage("Basic", "Split 1").key) / "counts.npz")
+    cell, other = run.sheet["Basic", "Split 1"], run.sheet["Self-Pair", "Split 1"]
+    assert (cell.status, cell.mean, cell.base) == (
+        ("done", 100.0, None) if shown == "novel" else ("undefined", None, None)
+    )
+    assert other.mean == pytest.approx(50.0)
+    assert cell not in run.sheet.holes
+    assert ("none of the split's novel classes" in as_text(run.sheet)) == (shown == "base")
+    assert len(as_csv(run.sheet).splitlines()) == 13
 
 
 def test_a_split_that_the_dataset_lacks_is_not_available(make_run: MakeRun) -> None:
