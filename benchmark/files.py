@@ -1,6 +1,7 @@
-"""Writing so that readers never see half a file, and a full or read-only disk is named as such."""
+"""Writing so that readers never see half a file, and a full or read-only disk is named as such; digests."""
 
 import errno
+import hashlib
 import json
 import os
 import uuid
@@ -24,12 +25,17 @@ REFUSED = FULL | {
 
 
 def write_text(path: Path, text: str, *, durable: bool = True) -> None:
+    """Write a text file as a whole, as ``write_bytes`` does."""
+    write_bytes(path, text.encode(), durable=durable)
+
+
+def write_bytes(path: Path, content: bytes, *, durable: bool = True) -> None:
     """Write a file as a whole: under a temporary name in the same folder, flushed to disk if ``durable``, renamed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
-        with temporary.open("x", encoding="utf-8") as stream:
-            stream.write(text)
+        with temporary.open("xb") as stream:
+            stream.write(content)
             stream.flush()
             if durable:
                 os.fsync(stream.fileno())
@@ -50,6 +56,12 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's content, 64 hexadecimal digits. Raises OSError."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def sync_tree(folder: Path) -> None:

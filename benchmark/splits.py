@@ -14,6 +14,7 @@ from benchmark.validation import validated
 from benchmark.yaml12 import load_mapping
 
 FOLDS = ("S1", "S2", "S3", "S4")  # a quarter of the classes is novel
+WITHOUT = ("voc2012",)  # datasets that can be prepared and shown, but of which the paper has no splits
 GROWING = {"S5": 30, "S6": 35, "S7": 40, "S8": 45, "S9": 50}  # nominal percentage of novel classes
 
 
@@ -100,6 +101,11 @@ def source(dataset: str) -> Source:
 
         own = read_description(Path(dataset))
         return Source(own.name, own.classes, own.novel_ids(), ruled=False)
+    if dataset in WITHOUT:
+        raise BenchmarkError(
+            f"the paper has no weak-shot splits of {dataset}. Write your own under `splits` in the dataset.yaml that "
+            f"`data prepare {dataset}` made, and give the path of that file as --dataset."
+        )
     content = split_file(dataset)
     return Source(dataset, content.classes, content.splits, ruled=True)
 

@@ -176,6 +176,7 @@ def data(places: Places) -> Iterator[Check]:
             yield Check(f"data {name}", status, "not usable here", str(error))
         else:
             found = f"{len(info.classes)} classes, {info.train} training and {info.test} test images"
+            found += f"; only {info.partial}" if info.partial else ""
             yield Check(f"data {name}", "ok", found)
 
 
@@ -184,6 +185,7 @@ def extras(_: Places) -> Iterator[Check]:
     for name, here, purpose in (
         ("detectron2", _importable("detectron2"), "cross-checks with the released code"),
         ("pydensecrf", _importable("pydensecrf"), "the dense CRF of weakly supervised baselines; extra [crf]"),
+        ("h5py", _importable("h5py"), "`data prepare` of COCO-Stuff-10K v1.0; extra [data]"),
         ("pdflatex", shutil.which("pdflatex"), "typesetting LaTeX tables"),
         ("sbatch", shutil.which("sbatch"), "running on a Slurm cluster"),
     ):

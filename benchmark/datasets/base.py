@@ -26,6 +26,7 @@ class DatasetInfo:
         digest: SHA-256 (hex) of all that can change a pixel or a list.
         train: number of training images.
         test: number of test images.
+        partial: ``34 of 22194 images`` where a published dataset is not complete; empty otherwise.
     """
 
     name: str
@@ -34,6 +35,7 @@ class DatasetInfo:
     digest: str
     train: int
     test: int
+    partial: str = ""
 
 
 class Dataset(Protocol):

@@ -1,11 +1,15 @@
 """Datasets found by name."""
 
+import dataclasses
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from benchmark import splits
 from benchmark.datasets.base import Dataset, DatasetInfo
 from benchmark.errors import BenchmarkError, unknown
+
+if TYPE_CHECKING:
+    from benchmark.datasets.files import Layout
 
 
 def load_dataset(name: str, root: Path | None = None) -> Dataset:
@@ -15,16 +19,31 @@ def load_dataset(name: str, root: Path | None = None) -> Dataset:
     ``BENCHMARK_DATA_MSRC21``.
     Raises BenchmarkError for an unknown name, a missing folder and for files that do not fit together.
     """
-    if name not in splits.datasets():
-        return _load_own(name, root)
     if name == "mini":
         return _load_mini(root)
-    folder = _root(name, root)
-    if name == "msrc21":
-        from benchmark.datasets.msrc21 import open_msrc21
+    from benchmark.datasets.files import FileDataset
 
-        return open_msrc21(folder)
-    return _load_prepared(name, folder)
+    return FileDataset(layout_of(name, root))
+
+
+def layout_of(name: str, root: Path | None = None) -> "Layout":
+    """Return where the files of a dataset lie, unchecked, under the conditions of ``load_dataset``; mini has none."""
+    if name in published():
+        return _published_layout(name, _root(name, root))
+    if name == "mini":
+        raise BenchmarkError("dataset mini is drawn, not read: it has no files. Name another one.")
+    if Path(name).suffix not in {".yaml", ".yml"}:
+        raise unknown("dataset", name, ["mini", *published(), "PATH.yaml (one of your own)"])
+    from benchmark.datasets.folder import folder_layout
+
+    return _counted(folder_layout(Path(name), root))
+
+
+def published() -> tuple[str, ...]:
+    """Return the names of the published datasets: ``data prepare`` converts them."""
+    from benchmark.datasets.preparation.recipes import RECIPES
+
+    return tuple(RECIPES)
 
 
 def describe(name: str, root: Path | None = None) -> DatasetInfo:
@@ -45,30 +64,37 @@ def _load_mini(root: Path | None) -> Dataset:
     return MiniDataset()
 
 
-def _load_own(name: str, root: Path | None) -> Dataset:
-    if Path(name).suffix not in {".yaml", ".yml"}:
-        raise unknown("dataset", name, [*splits.datasets(), "PATH.yaml (one of your own)"])
-    from benchmark.datasets.folder import open_folder
+def _published_layout(name: str, folder: Path) -> "Layout":
+    """Return the layout of a published dataset: its ``dataset.yaml``, or for MSRC-v2 the folders it comes in."""
+    from benchmark.datasets.folder import DESCRIPTION, folder_layout
+    from benchmark.datasets.preparation.recipes import RECIPES
 
-    return open_folder(Path(name), root)
+    recipe, path = RECIPES[name], folder / DESCRIPTION
+    if path.is_file():
+        layout = folder_layout(path)
+    elif name == "msrc21":
+        from benchmark.datasets.msrc21 import msrc21_layout
 
-
-def _load_prepared(name: str, folder: Path) -> Dataset:
-    """Open a known dataset that was converted to the common layout, described by ``dataset.yaml`` in its folder."""
-    from benchmark.datasets.folder import open_folder
-
-    if not (folder / "dataset.yaml").is_file():
+        layout = msrc21_layout(folder)
+    else:
         raise BenchmarkError(
-            f"{folder}: holds no dataset.yaml. Convert {name} to the common layout there: images, masks of class ids "
-            f"and lists, described as in benchmark/datasets/folder.py."
+            f"{folder}: holds no {DESCRIPTION}. Make it from the published files: "
+            f"`python -m benchmark data prepare {name} --from ARCHIVE_OR_FOLDER --to DIR`."
         )
-    dataset = open_folder(folder / "dataset.yaml")
-    if dataset.layout.name != name or dataset.layout.classes != splits.class_names(name):
+    if layout.name != name or layout.classes != recipe.classes:
         raise BenchmarkError(
-            f"{folder / 'dataset.yaml'}: describes {dataset.layout.name!r} with {len(dataset.layout.classes)} classes; "
-            f"expected {name!r} with the classes of splits/{name}.yaml in their order."
+            f"{path}: describes {layout.name!r} with {len(layout.classes)} classes; "
+            f"expected {name!r} with its {len(recipe.classes)} published classes in their order."
         )
-    return dataset
+    return _counted(layout)
+
+
+def _counted(layout: "Layout") -> "Layout":
+    """Return the layout with a remark if it bears the name of a published dataset and has not all of its images."""
+    from benchmark.datasets.preparation.recipes import RECIPES
+
+    recipe = RECIPES.get(layout.name)
+    return dataclasses.replace(layout, partial=recipe.lack(len(layout.ids()))) if recipe else layout
 
 
 def _root(name: str, root: Path | None) -> Path:

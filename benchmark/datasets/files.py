@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +13,9 @@ from PIL import Image as Pillow
 
 from benchmark.datasets.base import IGNORE, DatasetInfo, Image, ImageReader, Mask, Part
 from benchmark.datasets.cache import ArrayCache
+from benchmark.datasets.manifest import Known
 from benchmark.errors import BenchmarkError
+from benchmark.files import sha256
 from benchmark.stage import canonical_json
 
 IMAGE_BUDGET = 384 << 20  # bytes; three quarters of half a GiB, as an image has three channels and a mask one
@@ -36,6 +38,9 @@ class Layout:
         image_suffix, mask_suffix: with the dot.
         parts: part -> ids.
         ignore: value of unlabelled pixels in the mask files.
+        pixel_digest: masks enter the digest by their class ids, not by the bytes of their files.
+        manifest: path of the file that knows the digests of all others; it need not be there.
+        partial: as in ``DatasetInfo``.
     """
 
     name: str
@@ -47,6 +52,9 @@ class Layout:
     mask_suffix: str
     parts: Mapping[Part, tuple[str, ...]]
     ignore: int = IGNORE
+    pixel_digest: bool = False
+    manifest: Path | None = None
+    partial: str = ""
 
     def image_path(self, image_id: str) -> Path:
         return self.images / f"{image_id}{self.image_suffix}"
@@ -65,7 +73,7 @@ class FileDataset:
     ignore = IGNORE
 
     def __init__(self, layout: Layout) -> None:
-        _check_lists(layout)
+        check_lists(layout)
         _check_files(layout)
         self.layout = layout
         self._images = ImageFiles(layout)
@@ -73,11 +81,10 @@ class FileDataset:
 
     @cached_property
     def info(self) -> DatasetInfo:
-        """Reads every file once for the digest."""
+        """Reads once, for the digest, every file that no manifest vouches for."""
         lay = self.layout
-        return DatasetInfo(
-            lay.name, lay.title, lay.classes, _digest(lay), len(self.ids("train")), len(self.ids("test"))
-        )
+        counts = len(self.ids("train")), len(self.ids("test"))
+        return DatasetInfo(lay.name, lay.title, lay.classes, _file_digest(lay), *counts, partial=lay.partial)
 
     def ids(self, part: Part) -> tuple[str, ...]:
         return self.layout.parts.get(part, ())
@@ -93,14 +100,14 @@ class FileDataset:
 
     def _read_mask(self, image_id: str) -> Mask:
         lay, path = self.layout, self.layout.mask_path(image_id)
-        height, width = _decoded(lay.image_path(image_id), lambda picture: picture.size)[::-1]
-        values = _decoded(path, lambda picture: _integers(picture, path))
-        if values.shape != (height, width):
+        height, width = decoded(lay.image_path(image_id), lambda picture: picture.size)[::-1]
+        mask = class_ids(lay, image_id)
+        if mask.shape != (height, width):
             raise BenchmarkError(
-                f"{path}: the mask is {values.shape[1]} x {values.shape[0]} pixels, its image {width} x {height}. "
+                f"{path}: the mask is {mask.shape[1]} x {mask.shape[0]} pixels, its image {width} x {height}. "
                 f"Masks have the size of their image; convert it again."
             )
-        return _class_ids(values, lay, path)
+        return mask
 
 
 class ImageFiles:
@@ -115,7 +122,7 @@ class ImageFiles:
 
     def _read(self, image_id: str) -> Image:
         path = self._folder / f"{image_id}{self._suffix}"
-        return _decoded(path, lambda picture: np.array(picture.convert("RGB")))
+        return decoded(path, lambda picture: np.array(picture.convert("RGB")))
 
 
 def read_list(path: Path) -> tuple[str, ...]:
@@ -130,7 +137,8 @@ def read_list(path: Path) -> tuple[str, ...]:
     return tuple(line.strip() for line in lines if line.strip())
 
 
-def _decoded(path: Path, read: Callable[[Pillow.Image], T]) -> T:
+def decoded(path: Path, read: Callable[[Pillow.Image], T]) -> T:
+    """Return what ``read`` makes of an image file. Raises BenchmarkError where it is missing or damaged."""
     try:
         with Pillow.open(path) as picture:
             return read(picture)
@@ -148,8 +156,10 @@ def _integers(picture: Pillow.Image, path: Path) -> np.ndarray:
     return np.array(picture)
 
 
-def _class_ids(values: np.ndarray, layout: Layout, path: Path) -> Mask:
-    """Return the mask as uint8 with 255 for unlabelled pixels."""
+def class_ids(layout: Layout, image_id: str) -> Mask:
+    """Return the mask of an image as uint8 with 255 for unlabelled pixels, (H, W); its size is not checked."""
+    path = layout.mask_path(image_id)
+    values = decoded(path, lambda picture: _integers(picture, path))
     labelled = values != layout.ignore
     wrong = np.unique(values[labelled & ((values < 0) | (values >= len(layout.classes)))])
     if wrong.size:
@@ -160,7 +170,8 @@ def _class_ids(values: np.ndarray, layout: Layout, path: Path) -> Mask:
     return np.where(labelled, values, IGNORE).astype(np.uint8)
 
 
-def _check_lists(layout: Layout) -> None:
+def check_lists(layout: Layout) -> None:
+    """Raise BenchmarkError for classes or lists that are empty, repeat themselves or contradict each other."""
     _check_classes(layout)
     for part, ids in layout.parts.items():
         twice = _repeated(ids)
@@ -203,13 +214,37 @@ def _repeated(names: tuple[str, ...]) -> list[str]:
     return sorted(name for name, times in Counter(names).items() if times > 1)
 
 
-def _digest(layout: Layout) -> str:
-    """Return the SHA-256 of classes, lists and the content of every file; the place of the files does not matter."""
-    return hashlib.sha256("\n".join(_described(layout)).encode()).hexdigest()
+def pixel_digest(mask: Mask) -> str:
+    """Return the SHA-256 of a mask's size and class ids; PNG files of the same ids differ from encoder to encoder."""
+    height, width = mask.shape
+    return hashlib.sha256(f"{width} {height} ".encode() + mask.tobytes()).hexdigest()
 
 
-def _described(layout: Layout) -> Iterator[str]:
-    yield canonical_json([layout.name, layout.classes, layout.ignore, {k: list(v) for k, v in layout.parts.items()}])
+def digest(layout: Layout, image_digest: Callable[[str], str], mask_digest: Callable[[str], str]) -> str:
+    """Return the SHA-256 of classes, lists and the content of every file; the place of the files does not matter.
+
+    The functions return what an image's file and mask add to it, by the image's id.
+    """
+    parts = {part: list(ids) for part, ids in layout.parts.items()}
+    lines = [canonical_json([layout.name, layout.classes, layout.ignore, parts])]
     for image_id in layout.ids():
-        for path in (layout.image_path(image_id), layout.mask_path(image_id)):
-            yield hashlib.sha256(path.read_bytes()).hexdigest()
+        lines += [image_digest(image_id), mask_digest(image_id)]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def _file_digest(layout: Layout) -> str:
+    known = Known(layout.manifest)
+
+    def of_image(image_id: str) -> str:
+        path = layout.image_path(image_id)
+        facts = known(path)
+        return facts.sha256 if facts else sha256(path)
+
+    def of_mask(image_id: str) -> str:
+        path = layout.mask_path(image_id)
+        facts = known(path)
+        if layout.pixel_digest:
+            return facts.pixels if facts and facts.pixels else pixel_digest(class_ids(layout, image_id))
+        return facts.sha256 if facts else sha256(path)
+
+    return digest(layout, of_image, of_mask)

@@ -3,17 +3,19 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
+from benchmark.datasets import manifest
 from benchmark.datasets.base import IGNORE, Part
 from benchmark.datasets.files import FileDataset, Layout, read_list
 from benchmark.errors import BenchmarkError, unknown
 from benchmark.validation import validated
 from benchmark.yaml12 import load_mapping
 
-_PARTS: tuple[Part, ...] = ("train", "val", "test")
+DESCRIPTION = "dataset.yaml"  # of a dataset that has its folder for itself, and so a manifest
+PARTS: tuple[Part, ...] = ("train", "val", "test")
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,8 @@ class Description:
         ignore: value of unlabelled pixels in the masks.
         image_suffix, mask_suffix: with the dot.
         splits: split -> novel classes, by name or id.
+        digest: what of a mask enters the dataset's digest: its ``files`` or its ``pixels``, which survive another PNG
+            encoder.
     """
 
     name: Annotated[str, Field(min_length=1)]
@@ -41,6 +45,7 @@ class Description:
     image_suffix: str = ".jpg"
     mask_suffix: str = ".png"
     splits: dict[str, tuple[int | str, ...]] = field(default_factory=dict)
+    digest: Literal["files", "pixels"] = "files"
 
     def __post_init__(self) -> None:
         absent = [part for part in ("train", "test") if part not in self.lists]
@@ -67,24 +72,29 @@ def read_description(path: Path) -> Description:
 
 def open_folder(path: Path, root: Path | None = None) -> FileDataset:
     """Open the dataset a YAML in the common layout describes; its paths start at ``root`` or at the YAML's folder."""
+    return FileDataset(folder_layout(path, root))
+
+
+def folder_layout(path: Path, root: Path | None = None) -> Layout:
+    """Return where the files of such a dataset lie, unchecked."""
     content = read_description(path)
     base = path.parent if root is None else root
     if not base.is_dir():
         raise BenchmarkError(f"{base}: no such folder; dataset {content.name} was to be read from there (--data-root).")
-    return FileDataset(
-        Layout(
-            name=content.name,
-            title=content.title,
-            classes=content.classes,
-            images=base / content.images,
-            masks=base / content.masks,
-            image_suffix=content.image_suffix,
-            mask_suffix=content.mask_suffix,
-            parts=_lists(base, content.lists),
-            ignore=content.ignore,
-        )
+    return Layout(
+        name=content.name,
+        title=content.title,
+        classes=content.classes,
+        images=base / content.images,
+        masks=base / content.masks,
+        image_suffix=content.image_suffix,
+        mask_suffix=content.mask_suffix,
+        parts=_lists(base, content.lists),
+        ignore=content.ignore,
+        pixel_digest=content.digest == "pixels",
+        manifest=base / manifest.NAME if path.name == DESCRIPTION else None,
     )
 
 
 def _lists(base: Path, lists: Mapping[Part, str]) -> dict[Part, tuple[str, ...]]:
-    return {part: read_list(base / lists[part]) if part in lists else () for part in _PARTS}
+    return {part: read_list(base / lists[part]) if part in lists else () for part in PARTS}

@@ -10,7 +10,12 @@ _FOLDERS = ("images", "annotations", "splits")
 
 
 def open_msrc21(root: Path) -> FileDataset:
-    """Open the dataset below ``root``: ``images/*.jpg``, ``annotations/*.png`` (0..20, 255), ``splits/*.txt``.
+    """Open the dataset below ``root``, as ``msrc21_layout`` finds it."""
+    return FileDataset(msrc21_layout(root))
+
+
+def msrc21_layout(root: Path) -> Layout:
+    """Return where its files lie: ``images/*.jpg``, ``annotations/*.png`` (0..20, 255), ``splits/*.txt``.
 
     Training images are those of the train and the validation list, as in the usual protocol; the validation list
     alone is the part ``val``. Raises BenchmarkError where a folder, a list or a file is missing.
@@ -23,15 +28,13 @@ def open_msrc21(root: Path) -> FileDataset:
         )
     train, val, test = (read_list(root / "splits" / f"{part}.txt") for part in ("train", "val", "test"))
     known = split_file("msrc21")
-    return FileDataset(
-        Layout(
-            name="msrc21",
-            title=known.title,
-            classes=known.classes,
-            images=root / "images",
-            masks=root / "annotations",
-            image_suffix=".jpg",
-            mask_suffix=".png",
-            parts={"train": train + val, "val": val, "test": test},
-        )
+    return Layout(
+        name="msrc21",
+        title=known.title,
+        classes=known.classes,
+        images=root / "images",
+        masks=root / "annotations",
+        image_suffix=".jpg",
+        mask_suffix=".png",
+        parts={"train": train + val, "val": val, "test": test},
     )

@@ -217,6 +217,8 @@ class _Reader:
 def _differences(plan: "Plan", table: Table) -> Iterator[str]:
     if plan.dataset.name != table.dataset:
         yield f"dataset {plan.dataset.name} instead of {table.dataset or 'none named'}"
+    if plan.dataset.partial:
+        yield f"only {plan.dataset.partial}"
     if plan.profile.path.resolve() != (FOLDER / "paper.yaml").resolve():
         yield f"profile {plan.profile.name} instead of paper"
     if plan.overrides:

@@ -1,7 +1,7 @@
-"""What a page of pictures shows: training images, label maps of them by the rows of a table, the ground truth."""
+"""What a page of pictures shows: images, label maps of them by the rows of a table, the ground truth."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,7 +12,7 @@ from benchmark.labels import label_stage, mask_path, read_mask
 
 if TYPE_CHECKING:
     from benchmark.datasets import Dataset, DatasetInfo
-    from benchmark.datasets.base import Image, Mask
+    from benchmark.datasets.base import Image, Mask, Part
     from benchmark.plan import Plan, PlannedCell
     from benchmark.splits import Split
     from benchmark.store import Store
@@ -38,27 +38,27 @@ class Shown(NamedTuple):
 
 @dataclass(frozen=True)
 class Page:
-    """The pictures of one table on one split.
+    """The pictures of one table on one split, or of a dataset alone.
 
     Attributes:
         table: its name.
-        dataset, split: what is shown.
-        profile, preset, overrides, seed: what made the label maps.
+        dataset, split: what is shown; a split without novel classes stands for none.
+        shown: one row of the page each.
+        profile, preset, overrides, seed: what made the label maps; the profile is empty where there are none.
         columns: titles of the label columns, in the order of the table.
         missing: those of them that were not made yet.
-        shown: one row of the page each.
     """
 
     table: str
     dataset: "DatasetInfo"
     split: "Split"
-    profile: str
-    preset: str
-    overrides: Mapping[str, Any]
-    seed: int
-    columns: tuple[str, ...]
-    missing: tuple[str, ...]
     shown: tuple[Shown, ...]
+    profile: str = ""
+    preset: str = "paper"
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    seed: int = 0
+    columns: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
 
 
 class _Column(NamedTuple):
@@ -93,25 +93,35 @@ def pages(plan: "Plan", store: "Store", dataset: "Dataset", choice: Choice) -> I
             )
 
 
-def chosen_images(dataset: "Dataset", novel: Sequence[int], choice: Choice) -> tuple[str, ...]:
+def dataset_page(dataset: "Dataset", split: "Split", choice: Choice, part: "Part" = "train") -> Page:
+    """Return a page of images of one part with their ground truth, without label maps.
+
+    Raises BenchmarkError for an id that is not in the part.
+    """
+    shown = tuple(_shown(dataset, image_id, ()) for image_id in chosen_images(dataset, split.novel, choice, part))
+    return Page(f"dataset-{part}", dataset.info, split, shown)
+
+
+def chosen_images(dataset: "Dataset", novel: Sequence[int], choice: Choice, part: "Part" = "train") -> tuple[str, ...]:
     """Return the ids of the images to show.
 
-    A number N means N places spread evenly over the training images, and from each on the next image, not taken yet,
-    that shows a novel class: all such images where there are no more than N. Only masks that are passed are read.
-    Raises BenchmarkError for an id that is no training image.
+    A number N means N places spread evenly over the images of the part, and from each on the next image, not taken yet,
+    that shows a novel class, or any image where no class is novel: all such images where there are no more than N. Only
+    masks that are passed are read. Raises BenchmarkError for an id that is not in the part.
     """
-    ids = dataset.ids("train")
+    ids = dataset.ids(part)
     if not isinstance(choice, int):
         for image_id in choice:
             if image_id not in ids:
-                raise unknown("training image", image_id, ids, f"dataset {dataset.info.name}")
+                kind = "training image" if part == "train" else f"{part} image"
+                raise unknown(kind, image_id, ids, f"dataset {dataset.info.name}")
         return choice
     tried: dict[int, bool] = {}  # place -> whether it shows a novel class and so was taken
     for i in range(choice):
         start = (2 * i + 1) * len(ids) // (2 * choice)
         for place in (*range(start, len(ids)), *range(start)):
             if place not in tried:
-                tried[place] = bool(np.isin(dataset.mask(ids[place]), novel).any())
+                tried[place] = not novel or bool(np.isin(dataset.mask(ids[place]), novel).any())
                 if tried[place]:
                     break
     return tuple(ids[place] for place in sorted(tried) if tried[place])

@@ -105,11 +105,14 @@ def draw(page: Page) -> "Figure":
 
 
 def caption(page: Page) -> str:
-    """Return what the page shows and of which run."""
+    """Return what the page shows and, with label maps, of which run."""
     preset = [] if page.preset == "paper" else [f"preset {page.preset}"]
     changed = [f"{name}={value}" for name, value in page.overrides.items()]
-    run = [page.dataset.title, f"profile {page.profile}", *preset, *changed, f"split {page.split.name}"]
-    return f"{', '.join([*run, f'seed {page.seed}'])}. Outlined: novel classes in the ground truth."
+    run = [f"profile {page.profile}", *preset, *changed] if page.profile else []
+    split = [f"split {page.split.name}"] if page.split.novel else []
+    seed = [f"seed {page.seed}"] if page.profile else []
+    outlined = " Outlined: novel classes in the ground truth." if page.split.novel else ""
+    return f"{', '.join([page.dataset.title, *run, *split, *seed])}.{outlined}"
 
 
 def outline(region: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -127,19 +130,24 @@ def _runs(edges: NDArray[np.bool_]) -> NDArray[np.int64]:
     return np.column_stack([starts, ends[:, 1]])
 
 
+def _columns(page: Page) -> tuple[str, ...]:
+    """Return the titles of the columns; without a novel class the last one would say nothing."""
+    return (FIRST, *page.columns, TRUTH, *([PARTS] if page.split.novel else []))
+
+
 def _layout(page: Page) -> Layout:
     """Return the largest pictures of equal height of which the widest fits into ``CELL``."""
     aspects = [shown.truth.shape[1] / shown.truth.shape[0] for shown in page.shown]
     height = min(CELL[1], int(CELL[0] / max(aspects)))
     width = max(round(height * aspect) for aspect in aspects)
-    lines = max(_wrapped(title, width).count("\n") + 1 for title in (FIRST, *page.columns, TRUTH, PARTS))
+    lines = max(_wrapped(title, width).count("\n") + 1 for title in _columns(page))
     id_lines = max(_wrapped(shown.id, height).count("\n") + 1 for shown in page.shown)
     return Layout(
         height=height,
         width=width,
         left=PAD // 2 + id_lines * LINE + GAP // 2,
         top=PAD // 2 + lines * LINE + GAP // 2,
-        columns=len(page.columns) + 3,
+        columns=len(_columns(page)),
         rows=len(page.shown),
     )
 
@@ -151,7 +159,7 @@ def _wrapped(text: str, width: int) -> str:
 
 
 def _titles(ax: "Axes", page: Page, layout: Layout) -> None:
-    for column, title in enumerate((FIRST, *page.columns, TRUTH, PARTS)):
+    for column, title in enumerate(_columns(page)):
         middle = layout.x(column) + layout.width / 2
         ax.text(middle, layout.top - GAP, _wrapped(title, layout.width), ha="center", va="bottom", fontsize=SIZE)
 
@@ -159,7 +167,8 @@ def _titles(ax: "Axes", page: Page, layout: Layout) -> None:
 def _row(ax: "Axes", page: Page, layout: Layout, row: int, shown: Shown) -> None:
     colours = class_colours(len(page.dataset.classes))
     maps = [None if labels is None else painted(labels, colours) for labels in shown.labels]
-    truth, parts = painted(shown.truth, colours), painted(shown.truth, _part_colours(page))
+    truth = painted(shown.truth, colours)
+    parts = [painted(shown.truth, _part_colours(page))] if page.split.novel else []
     novel = outline(np.isin(shown.truth, page.split.novel))
     y = layout.y(row)
     ax.text(
@@ -172,7 +181,7 @@ def _row(ax: "Axes", page: Page, layout: Layout, row: int, shown: Shown) -> None
         fontsize=SIZE,
     )
     width = round(layout.height * shown.truth.shape[1] / shown.truth.shape[0])
-    for column, content in enumerate((shown.image, *maps, truth, parts)):
+    for column, content in enumerate((shown.image, *maps, truth, *parts)):
         left = layout.x(column) + (layout.width - width) // 2
         box = (left, left + width, y + layout.height, y)
         if content is None:
@@ -181,7 +190,7 @@ def _row(ax: "Axes", page: Page, layout: Layout, row: int, shown: Shown) -> None
         ax.imshow(
             _resized(content, width, layout.height, photo=column == 0), extent=box, aspect="auto", interpolation="none"
         )
-        if column < layout.columns - 1:
+        if column < layout.columns - len(parts):
             _outlined(ax, novel * (width / shown.truth.shape[1], layout.height / shown.truth.shape[0]) + (left, y))
 
 
@@ -229,11 +238,13 @@ def _legend(ax: "Axes", page: Page, layout: Layout) -> int:
         return [Entry(colours[one], classes[one]) for one in ids if one in seen]
 
     y = layout.bottom + PAD
-    for title, group in (
+    nothing = Entry(NO_LABEL, "no label, in all maps")
+    with_novel = (
         ("novel classes", entries(page.split.novel)),
         ("base classes", entries(page.split.base)),
-        (PARTS, [Entry(BASE, "base"), Entry(NOVEL, "novel"), Entry(NO_LABEL, "no label, in all maps")]),
-    ):
+        (PARTS, [Entry(BASE, "base"), Entry(NOVEL, "novel"), nothing]),
+    )
+    for title, group in with_novel if page.split.novel else (("classes", [*entries(page.split.base), nothing]),):
         y = _group(ax, title, group, layout, y)
     return y
 

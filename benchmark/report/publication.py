@@ -68,7 +68,7 @@ def publish_plot(sheet: Sheet, out: Path) -> tuple[Path, ...]:
 def publish_pictures(page: Page, out: Path) -> tuple[Path, ...]:
     """Write a page of pictures, ``pictures-<table>-<split>.png`` and ``.pdf``, under the conditions of ``publish``."""
     with _drafts(out) as (draft, files):
-        picture(page, draft / f"pictures-{_safe(page.table)}-{_safe(page.split.name)}")
+        picture(page, draft / "-".join(_safe(name) for name in ("pictures", page.table, page.split.name) if name))
     return tuple(files)
 
 

@@ -37,7 +37,7 @@ def test_all_checks_of_this_installation(tmp_path: Path, capsys: pytest.CaptureF
     found = {check["name"]: check for check in answer["checks"]}
     assert answer["ok"]
     expected = {"Python", "packages", "torch", "devices", "cores", "store", "disk", "results", "MLflow", "data mini"}
-    assert expected | {"data msrc21", "detectron2", "pydensecrf", "pdflatex", "sbatch"} <= set(found)
+    assert expected | {"data msrc21", "detectron2", "pydensecrf", "h5py", "pdflatex", "sbatch"} <= set(found)
     assert found["method simformer"]["found"].startswith("SimFormer from weak-shot-segmentation-benchmark")
     assert str(tmp_path / "mlflow" / "mlflow.db") in found["MLflow"]["found"]
     assert str(tmp_path / "results") in found["results"]["found"]

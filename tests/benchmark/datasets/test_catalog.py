@@ -35,8 +35,8 @@ def test_a_known_dataset_is_read_in_the_common_layout(write_dataset: Callable[..
     assert describe("ade20k", tmp_path).train == 3
     write_dataset(name="ade20k", splits={})
     shutil.move(tmp_path / "tiny.yaml", tmp_path / "dataset.yaml")
-    with pytest.raises(BenchmarkError, match=r"with 3 classes; expected 'ade20k' with the classes of splits/ade20k"):
+    with pytest.raises(BenchmarkError, match=r"with 3 classes; expected 'ade20k' with its 150 published classes"):
         describe("ade20k", tmp_path)
     (tmp_path / "dataset.yaml").unlink()
-    with pytest.raises(BenchmarkError, match=r"holds no dataset\.yaml\. Convert ade20k to the common layout"):
+    with pytest.raises(BenchmarkError, match=r"holds no dataset\.yaml\. Make it .* data prepare ade20k"):
         describe("ade20k", tmp_path)

@@ -3,6 +3,7 @@
 import json
 import statistics
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from benchmark.config import FOLDER
 from benchmark.errors import BenchmarkError
 from benchmark.metrics import Counts
+from benchmark.report.estimates import estimate
 from benchmark.report.tables import as_csv, as_text
 
 MakeRun = Callable[..., Any]
@@ -93,6 +95,13 @@ def test_only_the_same_experiment_is_compared(
     assert other.differences == (reason,)
     assert not other.comparable
     assert other["Basic", "Split 1"].delta == pytest.approx(4.0)  # arithmetic all the same
+
+
+def test_a_part_of_the_dataset_is_not_comparable(make_run: MakeRun) -> None:
+    run = make_run("2", {("Basic", "Split 1"): [30.0, 31.0, 32.0]}, dataset="coco-stuff-10k", profile="paper")
+    part = replace(run.plan.dataset, partial="10 of 9993 images")
+    sheet = estimate(replace(run.plan, dataset=part), run.table, run.store)
+    assert sheet.differences == ("only 10 of 9993 images",)
 
 
 def test_difference_to_the_printed_value(make_run: MakeRun) -> None:

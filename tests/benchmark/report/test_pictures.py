@@ -21,9 +21,10 @@ from benchmark.labels import label_stage, mask_path, write_mask
 from benchmark.plan import Plan, build_plan
 from benchmark.registry import Cell
 from benchmark.report import publish_pictures
-from benchmark.report.pages import Choice, Page, chosen_images, pages
+from benchmark.report.pages import Choice, Page, chosen_images, dataset_page, pages
 from benchmark.report.palette import NO_LABEL, NOVEL, class_colours
-from benchmark.report.pictures import CELL, draw, outline
+from benchmark.report.pictures import CELL, caption, draw, outline
+from benchmark.splits import Split
 from benchmark.stage import Stage
 from benchmark.store import Store
 from tests.benchmark import toy
@@ -351,3 +352,24 @@ def test_no_images_are_refused(text: str) -> None:
 
 def parsed(text: str) -> Choice:
     return parse_choice(click.Context(command), click.Option(["--images"]), text)
+
+
+def test_a_dataset_is_shown_without_label_maps(world: World, tmp_path: Path) -> None:
+    page = dataset_page(world.data, world.plan().splits["S2"], 6)
+    assert [shown.id for shown in page.shown] == ["3"]
+    assert caption(page) == "Six images, split S2. Outlined: novel classes in the ground truth."
+    assert [path.name for path in publish_pictures(page, tmp_path / "out")] == [
+        "pictures-dataset-train-S2.pdf",
+        "pictures-dataset-train-S2.png",
+    ]
+
+
+def test_without_novel_classes_any_image_is_shown_and_no_map_of_base_and_novel(world: World) -> None:
+    everything = Split("tiny", "", (), tuple(range(len(CLASSES))))
+    page = dataset_page(world.data, everything, 6)
+    assert [shown.id for shown in page.shown] == ["0", "1", "2", "3", "4"]
+    assert caption(page) == "Six images."
+    texts = {text.get_text() for text in draw(page).axes[0].texts}
+    assert {"image", "ground truth", "classes", "cat"} <= texts
+    assert not {"base and novel", "novel classes"} & texts
+    assert [shown.id for shown in dataset_page(world.data, everything, ("5",), "test").shown] == ["5"]
