@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
-from typing import TYPE_CHECKING, Any, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from benchmark.errors import BenchmarkError, unknown
 from benchmark.stage import Stage
@@ -53,6 +54,14 @@ class Method(Protocol):
 
     def plan(self, cell: Cell) -> Stage:
         """Return the evaluation stage of a cell; its result folder holds ``counts.npz`` (benchmark.metrics)."""
+
+
+@runtime_checkable
+class CheckpointReader(Protocol):
+    """What a method may be beside: able to say what a file of weights holds."""
+
+    def describe_checkpoint(self, path: Path) -> Mapping[str, Any]:
+        """Return JSON values by name, for people too. Raises BenchmarkError for a file that cannot be read."""
 
 
 @cache

@@ -5,15 +5,17 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from benchmark.errors import BenchmarkError
+from methods.files import check_content
 from methods.largefov.network import LargeFov, LargeFovShape
+from methods.maskformer.detectron2 import backbone_state
 from methods.maskformer.network import MaskFormer, build_maskformer
 from methods.settings import MaskFormerSettings, from_json
+from methods.tensor_files import read_tensors
 
 MODEL_FILE = "model.safetensors"
 BACKBONE_FILE = "backbone.safetensors"
@@ -28,18 +30,22 @@ def save_model(path: Path, model: Network, settings: MaskFormerSettings | LargeF
     _write(path, state, {kind: json.dumps(asdict(settings)), "classes": str(classes)})
 
 
-def load_model(path: Path, device: str = "cpu") -> Network:
-    """Rebuild the network of ``save_model`` in evaluation mode. Raises BenchmarkError for a file of another kind."""
+def load_model(path: Path, device: str = "cpu", way_out: str = "") -> Network:
+    """Rebuild the network of ``save_model`` in evaluation mode.
+
+    Raises:
+        BenchmarkError: a file of another kind; it ends in ``way_out``, or in that of a file of the store.
+    """
+    way_out = way_out or _way_out(path)
     try:
         with safe_open(path, "pt") as file:
             model = _rebuilt(file.metadata() or {})
         model.load_state_dict(load_file(path))
     except FileNotFoundError as error:
-        raise BenchmarkError(f"{path}: no such checkpoint. {_way_out(path)}") from error
+        raise BenchmarkError(f"{path}: no such checkpoint. {way_out}") from error
     except Exception as error:
         raise BenchmarkError(
-            f"{path} is not a segmentation network of this benchmark ({type(error).__name__}: {error}). "
-            f"{_way_out(path)}"
+            f"{path} is not a segmentation network of this benchmark ({type(error).__name__}: {error}). {way_out}"
         ) from error
     return model.to(device).eval()
 
@@ -49,25 +55,38 @@ def save_tensors(path: Path, state: dict[str, Tensor]) -> None:
     _write(path, {name: value.detach().cpu().contiguous() for name, value in state.items()})
 
 
-def load_imagenet(backbone: nn.Module, weights: str) -> None:
+def load_imagenet(backbone: nn.Module, weights: str, sha256: str = "") -> None:
     """Copy ImageNet weights into a ResNet-50 backbone: torchvision's by the name ``imagenet``, or those of a file.
 
-    Raises:
-        BenchmarkError: the download or the file fails, or holds another network.
-    """
-    from torchvision.models import ResNet50_Weights
+    Args:
+        backbone: changed in place.
+        weights: ``imagenet``, or the path of torchvision's file or of a detectron2 pickle made from it.
+        sha256: of the file when the stage was planned; empty where nothing was noted.
 
+    Raises:
+        BenchmarkError: the download fails; the file cannot be read, is another one by now, or holds another network.
+    """
     try:
-        if weights == "imagenet":
-            state = ResNet50_Weights.IMAGENET1K_V1.get_state_dict(progress=False, check_hash=True)
-        else:
-            state = torch.load(weights, map_location="cpu", weights_only=True)
-        backbone.load_state_dict({name: value for name, value in state.items() if not name.startswith("fc.")})
+        backbone.load_state_dict(_downloaded() if weights == "imagenet" else _of_file(backbone, Path(weights), sha256))
     except Exception as error:
+        reason = str(error) if isinstance(error, BenchmarkError) else f"{type(error).__name__}: {error}"
         raise BenchmarkError(
-            f"maskformer.weights = {weights!r} cannot be loaded into the backbone ({type(error).__name__}: {error}). "
+            f"maskformer.weights = {weights!r} cannot be loaded into the backbone: {reason} "
             f"Give the path of torchvision's resnet50-0676ba61.pth, or '' for random weights."
         ) from error
+
+
+def _downloaded() -> dict[str, Tensor]:
+    from torchvision.models import ResNet50_Weights
+
+    state = ResNet50_Weights.IMAGENET1K_V1.get_state_dict(progress=False, check_hash=True)
+    return {name: value for name, value in state.items() if not name.startswith("fc.")}
+
+
+def _of_file(backbone: nn.Module, path: Path, sha256: str) -> dict[str, Tensor]:
+    if sha256:
+        check_content(path, sha256)
+    return backbone_state(path, read_tensors(path).tensors, backbone)
 
 
 def load_backbone(model: Network, path: Path) -> None:

@@ -33,7 +33,7 @@ def pretrain(context: StageContext) -> Mapping[str, Any]:
     network = from_json(MaskFormerSettings, p["maskformer"])
     backbone = build_backbone(network)
     if network.weights:
-        load_imagenet(backbone, network.weights)
+        load_imagenet(backbone, network.weights, p.get("weights_sha256", ""))
     classifier = nn.Linear(backbone.channels[-1], classes)
     modules = nn.ModuleDict({"backbone": backbone, "classifier": classifier}).to(context.device)
 

@@ -225,6 +225,11 @@ def _options(*, with_table: bool) -> list[Callable[..., Any]]:
             type=click.Choice(RETRAIN_NETWORKS),
             help="Network that learns from pseudo labels; short for --set retrain.network=...",
         ),
+        click.option(
+            "--from-checkpoint",
+            type=click.Path(dir_okay=False),
+            help="Trained network that FullyOracle takes over from a file; short for --set oracle.checkpoint=...",
+        ),
         click.option("--data-root", type=click.Path(path_type=Path), help="Folder in which the dataset lies."),
         click.option(
             "--out",
@@ -236,6 +241,8 @@ def _options(*, with_table: bool) -> list[Callable[..., Any]]:
 
 def _selection(values: dict[str, Any]) -> Selection:
     """Take the shared options out of ``values``."""
+    overrides = _with_short("--retrain-net", "retrain.network", values.pop("retrain_net"), values.pop("overrides"))
+    overrides = _with_short("--from-checkpoint", "oracle.checkpoint", values.pop("from_checkpoint"), overrides)
     return Selection(
         tables=table_names(values.pop("tables", ())),
         dataset=values.pop("dataset"),
@@ -245,20 +252,22 @@ def _selection(values: dict[str, Any]) -> Selection:
         seeds=values.pop("seeds"),
         splits=values.pop("splits"),
         methods=values.pop("methods"),
-        overrides=_with_network(values.pop("overrides"), values.pop("retrain_net")),
+        overrides=overrides,
         data_root=values.pop("data_root"),
         out=values.pop("out"),
     )
 
 
-def _with_network(overrides: Mapping[str, Any], network: str | None) -> Mapping[str, Any]:
-    """Return the overrides with what ``--retrain-net`` says. Raises BenchmarkError where ``--set`` says otherwise."""
-    if network is None:
+def _with_short(option: str, name: str, value: str | None, overrides: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the overrides with what an option says of setting ``name``.
+
+    Raises BenchmarkError where ``--set`` says otherwise.
+    """
+    if value is None:
         return overrides
-    name = "retrain.network"
-    if overrides.get(name, network) != network:
-        raise BenchmarkError(f"--retrain-net {network} contradicts --set {name}={overrides[name]}; give one of them.")
-    return {**overrides, name: network}
+    if overrides.get(name, value) != value:
+        raise BenchmarkError(f"{option} {value} contradicts --set {name}={overrides[name]}; give one of them.")
+    return {**overrides, name: value}
 
 
 def _stem(name: str) -> str:
