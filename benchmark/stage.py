@@ -34,6 +34,7 @@ class Stage:
         inputs: role -> stage.
         access: what the function may read: the training view of the data, or images with full ground truth.
         cost: expected CPU seconds on one core; for estimates only, not part of the key.
+        hints: JSON values that the function may use and that cannot change its result; not part of the key.
     """
 
     kind: str
@@ -44,6 +45,7 @@ class Stage:
     inputs: Mapping[str, "Stage"] = field(default_factory=dict)
     access: Access = "training"
     cost: float = 1.0
+    hints: Mapping[str, Any] = field(default_factory=dict)
 
     def identity(self) -> dict[str, Any]:
         """Return what the key is the digest of."""
@@ -85,10 +87,11 @@ class StageContext(Protocol):
     """What a stage function is given.
 
     ``out`` is an empty folder that becomes the immutable result when the function returns; ``scratch`` survives a kill
-    and is where checkpoints go; ``inputs`` are the result folders of the input stages.
+    and is where checkpoints go; ``inputs`` are the result folders of the input stages; ``hints`` change no result.
     """
 
     params: Mapping[str, Any]
+    hints: Mapping[str, Any]
     inputs: Mapping[str, Path]
     out: Path
     scratch: Path

@@ -1,6 +1,6 @@
 """Training images as tensors: crop i of step t is a pure function of (seed, t, i)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Protocol
@@ -52,6 +52,12 @@ class Batch:
 
     def __len__(self) -> int:
         return len(self.targets)
+
+    def parts(self, size: int) -> Iterator["Batch"]:
+        """Yield crops in order, ``size`` at once and the rest; all at once for 0."""
+        step = size or len(self)
+        for start in range(0, len(self), step):
+            yield self.part(start, start + step)
 
     def part(self, start: int, stop: int) -> "Batch":
         """Return crops ``start`` to ``stop`` as a batch of their own."""

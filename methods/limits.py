@@ -1,7 +1,7 @@
 """Settings that have to fit together: checked when a plan is made, so nothing here imports torch."""
 
 from benchmark.errors import BenchmarkError, unknown
-from methods.settings import MaskFormerSettings
+from methods.settings import MaskFormerSettings, TrainingSettings
 
 STRIDES = {"resnet50": (4, 8, 16, 32), "narrow": (4, 8, 16)}  # of each backbone's maps, finest first
 
@@ -20,6 +20,30 @@ def check_network(settings: MaskFormerSettings) -> None:
         raise BenchmarkError(
             f"maskformer.memory_stride is {settings.memory_stride}: backbone {settings.backbone!r} has maps at strides "
             f"{', '.join(map(str, strides))}. Take one of them."
+        )
+
+
+def check_groups(settings: TrainingSettings) -> None:
+    """Raise BenchmarkError unless the batch divides into equal groups, one for each emulated process."""
+    if settings.batch % settings.emulate_world_size:
+        raise BenchmarkError(
+            f"training.batch = {settings.batch} does not divide among {settings.emulate_world_size} emulated "
+            f"processes: take a multiple of {settings.emulate_world_size}, or lower training.emulate_world_size."
+        )
+
+
+def check_passes(name: str, micro_batch: int, group: int, trained_norms: str) -> None:
+    """Raise BenchmarkError where a group is to pass in parts, but its batch norms learn from all that passes at once.
+
+    Args:
+        name: dotted, of the setting.
+        micro_batch: its value; 0, or the group's size and more, is the whole group.
+        group: images in it.
+        trained_norms: what has such norms, and the way out; empty for none.
+    """
+    if trained_norms and 0 < micro_batch < group:
+        raise BenchmarkError(
+            f"{name} = {micro_batch} would cut a group of {group} images, and change the result: {trained_norms}"
         )
 
 

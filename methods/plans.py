@@ -4,11 +4,14 @@ A stage's parameters hold all that can change its result and nothing else, so th
 classes appear as ids, not as a split's name; the backbone's pre-training has neither split nor seed.
 """
 
-from typing import Any, Literal
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any, Literal, TypeVar
 
 from benchmark.registry import Cell
 from benchmark.stage import Stage
-from methods.limits import check_network
+from methods.files import given_file
+from methods.limits import check_groups, check_network, check_passes
 from methods.settings import (
     EvaluationSettings,
     InputSettings,
@@ -29,7 +32,11 @@ SHARED_SETTINGS: dict[str, type] = {
 }
 RETRAIN_SETTINGS: dict[str, type] = {**SHARED_SETTINGS, "retrain": RetrainSettings, "largefov": LargeFovSettings}
 BACKBONE_FIELDS = ("backbone", "backbone_width", "weights")
+NO_FILE = frozenset({"", "imagenet"})  # values of maskformer.weights
 TEST_FIELDS = ("test_short", "test_longest", "size_divisor")
+NARROW = "backbone 'narrow' trains its batch norms. Set it to 0, or freeze them (resnet50; largefov.freeze_norms)."
+
+S = TypeVar("S", TrainingSettings, LargeFovSettings)
 
 
 def data(cell: Cell) -> dict[str, Any]:
@@ -41,6 +48,21 @@ def training_input(cell: Cell) -> dict[str, Any]:
     """Return the input settings that every training depends on: not those of the test, nor the presence labels."""
     settings: InputSettings = cell.settings["input"]
     return {name: value for name, value in to_json(settings).items() if name not in (*TEST_FIELDS, "presence")}
+
+
+def described_network(cell: Cell, fields: Iterable[str] | None = None) -> dict[str, Any]:
+    """Return parameter ``maskformer``, all of it or the given fields, and the digest of weights that are a file's.
+
+    Raises:
+        BenchmarkError: that file cannot be read.
+    """
+    described = to_json(cell.settings["maskformer"])
+    kept = {name: described[name] for name in (described if fields is None else fields)}
+    if kept.get("weights", "") in NO_FILE:
+        return {"maskformer": kept}
+    way_out = "Give the path of torchvision's resnet50-0676ba61.pth, 'imagenet' to download it, or '' for none."
+    file = given_file("maskformer.weights", kept["weights"], way_out)
+    return {"maskformer": {**kept, "weights": file.path}, "weights_sha256": file.sha256}
 
 
 def pretrain(cell: Cell) -> dict[str, Stage]:
@@ -59,7 +81,6 @@ def tag_classifier(cell: Cell, settings: Any, title: str) -> Stage:
         settings: iterations, batch, lr, weight_decay, seconds_per_iteration.
         title: for people.
     """
-    network = {name: to_json(cell.settings["maskformer"])[name] for name in BACKBONE_FIELDS}
     return Stage(
         kind="pretrain",
         name=f"{title} of {cell.dataset.name}",
@@ -70,15 +91,19 @@ def tag_classifier(cell: Cell, settings: Any, title: str) -> Stage:
             "novel": list(range(len(cell.dataset.classes))),  # no mask is used
             "seed": 0,  # like ImageNet weights: one for every training seed
             "input": training_input(cell),
-            "maskformer": network,
+            **described_network(cell, BACKBONE_FIELDS),
             "pretrain": to_json(settings),
         },
         cost=settings.iterations * settings.seconds_per_iteration,
     )
 
 
-def network_params(cell: Cell) -> dict[str, Any]:
+def network_params(cell: Cell, trained_norms: str = "") -> dict[str, Any]:
     """Return the parameters that every training of a segmentation network has.
+
+    Args:
+        cell: what is planned.
+        trained_norms: batch norms beside the backbone's, as ``check_passes`` names them.
 
     Raises:
         BenchmarkError: the network's settings do not fit together.
@@ -88,9 +113,27 @@ def network_params(cell: Cell) -> dict[str, Any]:
         **data(cell),
         "seed": cell.seed,
         "input": training_input(cell),
-        "maskformer": to_json(cell.settings["maskformer"]),
-        "training": to_json(cell.settings["training"]),
+        **described_network(cell),
+        "training": to_json(_schedule(cell, trained_norms)),
     }
+
+
+def _schedule(cell: Cell, trained_norms: str) -> TrainingSettings:
+    settings: TrainingSettings = cell.settings["training"]
+    check_groups(settings)
+    norms = trained_norms or (NARROW if cell.settings["maskformer"].backbone == "narrow" else "")
+    return _in_passes(settings, "training", settings.batch // settings.emulate_world_size, norms)
+
+
+def _in_passes(settings: S, section: str, group: int, trained_norms: str) -> S:
+    """Return the settings, without a limit on the images of a pass that limits nothing. Raises as ``check_passes``."""
+    check_passes(f"{section}.micro_batch", settings.micro_batch, group, trained_norms)
+    return replace(settings, micro_batch=0) if settings.micro_batch >= group else settings
+
+
+def hints(cell: Cell) -> dict[str, Any]:
+    """Return what a training may use beside its parameters."""
+    return {"workers": cell.settings["input"].workers}
 
 
 def training_cost(cell: Cell) -> float:
@@ -109,6 +152,7 @@ def supervised(cell: Cell) -> Stage:
         params={**network_params(cell), "novel": []},
         inputs=pretrain(cell),
         cost=training_cost(cell),
+        hints=hints(cell),
     )
 
 
@@ -129,13 +173,15 @@ def retrain(
         params={**network_params(cell), "novel": list(cell.split.novel)},
         inputs={**pretrain(cell), "pseudo_labels": pseudo_labels},
         cost=training_cost(cell),
+        hints=hints(cell),
     )
 
 
 def _retrain_largefov(cell: Cell, pseudo_labels: Stage, title: str) -> Stage:
     settings: LargeFovSettings = cell.settings["largefov"]
+    trained = cell.settings["maskformer"].backbone == "narrow" and not settings.freeze_norms
+    settings = _in_passes(settings, "largefov", settings.batch, NARROW if trained else "")
     backbone = pretrain(cell)
-    described = to_json(cell.settings["maskformer"])
     fields = [name for name in BACKBONE_FIELDS if name != "weights" or not backbone]
     return Stage(
         kind="retrain",
@@ -146,12 +192,13 @@ def _retrain_largefov(cell: Cell, pseudo_labels: Stage, title: str) -> Stage:
             **data(cell),
             "seed": cell.seed,
             "input": training_input(cell),
-            "maskformer": {name: described[name] for name in fields},
+            **described_network(cell, fields),
             "largefov": to_json(settings),
             "novel": list(cell.split.novel),
         },
         inputs={**backbone, "pseudo_labels": pseudo_labels},
         cost=settings.iterations * settings.seconds_per_iteration,
+        hints=hints(cell),
     )
 
 

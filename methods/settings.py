@@ -17,6 +17,7 @@ Sizes = Annotated[tuple[Count, ...], Field(min_length=1)]
 Positive = Annotated[float, Field(gt=0)]
 Weight = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Precision = Literal["fp32", "tf32", "bf16"]
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class InputSettings:
     test_longest: Count = 2560
     size_divisor: Count = 32
     presence: Literal["image", "crop"] = "image"  # where the image-level labels of a training crop come from
+    workers: Natural = 0  # threads that make the crops of coming steps; 0 makes them when they are needed
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,10 @@ class TrainingSettings:
     warmup: Natural = 0
     poly: Weight = 0.9
     log_every: Count = 50
+    emulate_world_size: Count = 1  # losses normalised over this many groups of the batch, as on so many GPUs [5.4]
+    micro_batch: Natural = 0  # images a backward pass, for memory; 0 is the whole group. Not with pixel pairs
+    precision: Precision = "fp32"  # of convolutions and products on a GPU; bf16: of the network's forward pass alone
+    channels_last: bool = False  # hold the weights in that layout; images come in it anyway
     seconds_per_iteration: Weight = 14.0  # CPU seconds; for estimates only
 
 
@@ -115,7 +121,6 @@ class SimFormerSettings:
         "independent"  # what Basic trains on: single images, or the same pairs
     )
     self_view: Literal["same", "augmented"] = "same"  # Self-Pair: the crop itself, or a second crop of its image
-    emulate_world_size: Count = 1  # losses normalised over this many groups of the batch, as on so many GPUs [5.4]
     seconds_per_iteration: Weight = 4.0  # added by the pair losses at J = 100; CPU seconds; for estimates only
 
 
@@ -146,6 +151,9 @@ class LargeFovSettings:
     warmup: Natural = 0
     poly: Weight = 0.9
     log_every: Count = 50
+    micro_batch: Natural = 0  # these three as in ``training``
+    precision: Precision = "fp32"
+    channels_last: bool = False
     seconds_per_iteration: Weight = 230.0  # CPU seconds; for estimates only
 
 
@@ -161,6 +169,7 @@ S = TypeVar("S")
 
 # Fields that cannot change a result: they stay out of stage parameters and so out of keys.
 ESTIMATES = frozenset({"seconds_per_iteration", "seconds_per_image"})
+WITHOUT_EFFECT = ESTIMATES | {"workers"}  # stages are told of the others as hints
 
 
 def to_json(settings: object) -> dict[str, Any]:
@@ -168,7 +177,7 @@ def to_json(settings: object) -> dict[str, Any]:
     return {
         field.name: list(value) if isinstance(value := getattr(settings, field.name), tuple) else value
         for field in fields(settings)  # type: ignore[arg-type]
-        if field.name not in ESTIMATES
+        if field.name not in WITHOUT_EFFECT
     }
 
 

@@ -5,16 +5,18 @@ from typing import Any, TypeVar
 
 import torch
 from torch import nn
-from torch.profiler import record_function
 
 from benchmark.datasets import TrainingView
 from benchmark.errors import BenchmarkError
 from benchmark.stage import StageContext
-from methods.batches import CropSource, TrainingImages
+from methods.batches import Batch, CropSource, TrainingImages
 from methods.checkpoints import BACKBONE_FILE, MODEL_FILE, load_backbone, load_imagenet, save_model
+from methods.groups import Groups
 from methods.largefov.network import LargeFov
-from methods.maskformer.losses import segmentation_loss
+from methods.loading import Loader
+from methods.maskformer.losses import LOGIT_5_PERCENT, group_sums, segmentation_loss
 from methods.maskformer.network import MaskFormer, build_maskformer, parameter_groups
+from methods.precision import forward
 from methods.pseudo_labels import PseudoLabelledImages
 from methods.settings import InputSettings, MaskFormerSettings, TrainingSettings, from_json
 from methods.training import Losses, train
@@ -22,18 +24,22 @@ from methods.training import Losses, train
 N = TypeVar("N", MaskFormer, LargeFov)
 
 
-def new_network(context: StageContext, settings: MaskFormerSettings, classes: int, seed: int) -> MaskFormer:
+def new_network(
+    context: StageContext, settings: MaskFormerSettings, classes: int, seed: int, *, channels_last: bool = False
+) -> MaskFormer:
     """Return a network with weights drawn from ``seed`` over a pre-trained backbone, if the stage has one."""
     torch.manual_seed(seed)
-    return on_backbone(context, build_maskformer(settings, classes), settings.weights)
+    return on_backbone(context, build_maskformer(settings, classes), settings.weights, channels_last=channels_last)
 
 
-def on_backbone(context: StageContext, model: N, weights: str) -> N:
+def on_backbone(context: StageContext, model: N, weights: str, *, channels_last: bool = False) -> N:
     """Return ``model`` on the device, its backbone that of input stage ``backbone``, else ``weights``, if any."""
     if "backbone" in context.inputs:
         load_backbone(model, context.inputs["backbone"] / BACKBONE_FILE)
     elif weights:
-        load_imagenet(model.backbone, weights)
+        load_imagenet(model.backbone, weights, context.params.get("weights_sha256", ""))
+    if channels_last:
+        model.to(memory_format=torch.channels_last)
     return model.to(context.device)
 
 
@@ -65,15 +71,57 @@ def train_supervised(context: StageContext) -> Mapping[str, Any]:
     seed = p["seed"]
     view = context.training_view()
     images = TrainingImages(crop_source(context, view), from_json(InputSettings, p["input"]), seed, context.device)
-    model = new_network(context, settings, len(view.classes), seed)
+    model = new_network(context, settings, len(view.classes), seed, channels_last=schedule.channels_last)
+    groups = Groups(model, schedule, seed)
 
     def losses(step: int) -> Iterator[Losses]:
-        batch = images.batch(step, images.indices(step, schedule.batch))
-        with record_function("step: forward"):
-            output = model(batch.images)
-        yield segmentation_loss(output, batch.targets, batch.pad, settings)
+        batch = loader.batch(step)
+        masks = groups.masks(batch)
+        for _, group in groups.of(step, batch):
+            yield from in_passes(model, group, settings, schedule, masks)
 
-    groups = parameter_groups(model, (), schedule.lr, schedule.weight_decay, schedule.backbone_lr_multiplier)
-    final = train(context, nn.ModuleDict({"model": model}), groups, losses, schedule, seed=seed)
+    loader = Loader(
+        images,
+        lambda step: images.indices(step, schedule.batch),
+        groups.slots,
+        schedule.iterations,
+        context.hints.get("workers", 0),
+    )
+    parameters = parameter_groups(model, (), schedule.lr, schedule.weight_decay, schedule.backbone_lr_multiplier)
+    with loader:
+        final = train(context, nn.ModuleDict({"model": model}), parameters, losses, schedule, seed=seed)
     save_model(context.out / MODEL_FILE, model, settings, len(view.classes))
     return final
+
+
+def in_passes(
+    model: MaskFormer,
+    group: Batch,
+    settings: MaskFormerSettings,
+    schedule: TrainingSettings,
+    masks: float,
+    complementary_weight: float = 0.0,
+    theta: float = LOGIT_5_PERCENT,
+) -> Iterator[Losses]:
+    """Yield the losses of at most ``micro_batch`` images of a group at once; they add up to those of the group.
+
+    Args:
+        model: in training mode.
+        group: of images.
+        settings: of the network.
+        schedule: micro_batch and precision.
+        masks: what the mask losses are divided by.
+        complementary_weight, theta: as in ``segmentation_loss``.
+    """
+    sums = group_sums(group.targets, settings) if 0 < schedule.micro_batch < len(group) else None
+    for part in group.parts(schedule.micro_batch):
+        yield segmentation_loss(
+            forward(model, part.images, schedule.precision),
+            part.targets,
+            part.pad,
+            settings,
+            complementary_weight=complementary_weight,
+            theta=theta,
+            mask_normaliser=masks,
+            sums=sums,
+        )

@@ -1,4 +1,4 @@
-"""The one training loop: AdamW or another optimiser, polynomial decay, clipping, exact resume."""
+"""The one training loop: AdamW or another optimiser, polynomial decay, clipping, exact resume, several processes."""
 
 import math
 import time
@@ -13,6 +13,8 @@ from torch.profiler import record_function
 from benchmark.errors import BenchmarkError
 from benchmark.randomness import subseed
 from benchmark.stage import StageContext, StageInterrupted
+from methods import distributed
+from methods.precision import arithmetic
 from methods.settings import TrainingSettings
 
 CHECKPOINT_SECONDS = 30.0
@@ -44,6 +46,7 @@ def train(
     settings: TrainingSettings,
     *,
     seed: int,
+    replicas: Sequence[nn.Module] = (),
     optimiser_of: Callable[[Groups], torch.optim.Optimizer] = adamw,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
 ) -> dict[str, float]:
@@ -53,38 +56,45 @@ def train(
         context: where curves, progress and checkpoints go.
         modules: everything with state: networks and criteria.
         groups: parameter groups of the optimiser; their ``lr`` is the initial one.
-        losses: step -> one loss dict for each micro-batch, with the key ``total``; their gradients are averaged. Each
-            is used for backward before the next is asked for, so that memory holds one graph.
-        settings: the schedule.
+        losses: step -> one loss dict for each backward pass of this process, with the key ``total``. They are summed
+            over passes and processes and divided by ``settings.emulate_world_size``: the passes of a group add up to
+            its loss. Each is used for backward before the next is asked for, so that memory holds one graph.
+        settings: the schedule, and how precisely the steps compute.
         seed: of dropout and of everything else that draws from torch's global generator. Step t starts from a state
             that depends on (seed, t) alone: a resumed run goes on bit for bit on CPU.
+        replicas: of ``modules``, one a group; the buffers of each are those of the process that computes its group.
         optimiser_of: makes the optimiser of the groups; its state is part of every checkpoint.
         checkpoint_seconds: time between checkpoints.
 
     Raises:
         TrainingDivergedError: a loss is NaN or infinite.
+        BenchmarkError: the processes cannot share the groups, or found different checkpoints.
         StageInterrupted: after a checkpoint, when the context asks to stop.
     """
+    distributed.check_share(settings.emulate_world_size)
     optimiser = optimiser_of(groups)
     initial = [group["lr"] for group in optimiser.param_groups]
     parameters = [p for group in optimiser.param_groups for p in group["params"]]
-    checkpoint = Checkpoint(context.scratch / "checkpoint.pt", modules, optimiser)
+    checkpoint = Checkpoint(context.scratch / "checkpoint.pt", modules, optimiser, replicas)
     start, window = checkpoint.restore()
+    _check_start(start, context)
     saved = time.monotonic()
     means: dict[str, float] = {}
     modules.train()
     for step in range(start, settings.iterations):
-        if context.stop_requested:
-            checkpoint.save(step, window)
-            raise StageInterrupted
-        if time.monotonic() - saved > checkpoint_seconds:
+        stop, due = context.stop_requested, distributed.rank() == 0 and time.monotonic() - saved > checkpoint_seconds
+        stop, due = (count > 0 for count in distributed.added([stop, due], context.device))
+        if stop or due:
             checkpoint.save(step, window)
             saved = time.monotonic()
+        if stop:
+            raise StageInterrupted
         torch.manual_seed(subseed(seed, "torch", step))
         for group, lr in zip(optimiser.param_groups, initial, strict=True):
             group["lr"] = lr * learning_rate_factor(step, settings)
         optimiser.zero_grad(set_to_none=True)
-        values = _backward(losses(step), parameters, step)
+        with arithmetic(settings.precision):
+            values = _backward(losses(step), parameters, settings.emulate_world_size, step)
         with record_function("step: optimiser"):
             norm = nn.utils.clip_grad_norm_(parameters, settings.clip, foreach=True)
             optimiser.step()
@@ -98,19 +108,29 @@ def train(
     return means
 
 
-def _backward(micro_batches: Iterable[Losses], parameters: Sequence[Tensor], step: int) -> dict[str, float]:
-    """Leave the mean gradient of the micro-batches in the parameters; return the mean of each loss."""
+def _check_start(step: int, context: StageContext) -> None:
+    """Raise BenchmarkError unless all processes start at the same step."""
+    total, squares = distributed.added([step, step * step], context.device)
+    if squares * distributed.size() != total * total:  # they differ, and every process sees it
+        raise BenchmarkError(
+            f"the processes of this training do not see the same checkpoint in {context.scratch}: this one goes on at "
+            f"iteration {step}, others elsewhere. Put the store on a file system that all nodes share."
+        )
+
+
+def _backward(passes: Iterable[Losses], parameters: Sequence[Tensor], groups: int, step: int) -> dict[str, float]:
+    """Leave the mean gradient of the groups in the parameters; return the mean of each loss."""
     sums: dict[str, float] = {}
-    count = 0
-    for terms in micro_batches:
+    for terms in passes:
         with record_function("step: backward"):
             terms["total"].backward()  # type: ignore[no-untyped-call]
-        count += 1
         for name, value in terms.items():
             sums[name] = sums.get(name, 0.0) + float(value.detach())
-    if count > 1:
-        torch._foreach_div_([p.grad for p in parameters if p.grad is not None], count)
-    values = {name: value / count for name, value in sums.items()}
+    distributed.add_gradients(parameters)
+    everywhere = distributed.added(list(sums.values()), parameters[0].device)
+    if groups > 1:
+        torch._foreach_div_([p.grad for p in parameters if p.grad is not None], groups)
+    values = {name: value / groups for name, value in zip(sums, everywhere, strict=True)}
     if not all(math.isfinite(v) for v in values.values()):
         shown = ", ".join(f"{name} = {value:g}" for name, value in values.items())
         raise TrainingDivergedError(
@@ -121,13 +141,23 @@ def _backward(micro_batches: Iterable[Losses], parameters: Sequence[Tensor], ste
 
 
 class Checkpoint:
-    """State of a training run in one file, replaced atomically."""
+    """State of a training run in one file, replaced atomically; ``replicas`` as in ``train``."""
 
-    def __init__(self, path: Path, modules: nn.ModuleDict, optimiser: torch.optim.Optimizer) -> None:
-        self.path, self.modules, self.optimiser = path, modules, optimiser
+    def __init__(
+        self,
+        path: Path,
+        modules: nn.ModuleDict,
+        optimiser: torch.optim.Optimizer,
+        replicas: Sequence[nn.Module] = (),
+    ) -> None:
+        self.path, self.modules, self.optimiser, self.replicas = path, modules, optimiser, replicas
 
     def save(self, step: int, window: list[dict[str, float]]) -> None:
-        """Write everything that the steps from ``step`` on depend on."""
+        """Write everything that the steps from ``step`` on depend on; all processes call it, the first writes."""
+        for group, replica in enumerate(self.replicas):
+            distributed.copy_to_all(list(replica.buffers()), owner=group % distributed.size())
+        if distributed.rank() > 0:
+            return
         state = {
             "step": step,
             "window": window,

@@ -21,6 +21,8 @@ from benchmark.store import Store
 if TYPE_CHECKING:
     from torch.profiler import profile
 
+    from benchmark.commands.input_speed import InputSpeed
+
 WARM_UP = 5  # iterations before the measurement
 SECTION = "step: "  # what the methods' record_function labels start with
 
@@ -56,12 +58,16 @@ class Profile(NamedTuple):
 @selection_options()
 @click.option("--row", help="Label of the row to profile.  [default: the first that is available]")
 @click.option("--iterations", type=click.IntRange(min=1), default=50, show_default=True, help="Iterations to measure.")
+@click.option("--input", "of_input", is_flag=True, help="Measure its training input alone, so many images of it.")
 @click.option("--trace", type=click.Path(path_type=Path, dir_okay=False), help="Also write a Chrome trace.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(*, selection: Selection, row: str | None, iterations: int, trace: Path | None, as_json: bool) -> int:
+def command(
+    *, selection: Selection, row: str | None, iterations: int, of_input: bool, trace: Path | None, as_json: bool
+) -> int:
     """Run some iterations of the costliest stage of a cell, on one thread, and show where their time goes.
 
     The first selected cell of the row is taken; stages that it needs are made first, its own result is not kept.
+    With --input nothing is trained: photographs of 640 x 480 pixels are drawn, and cropped as that stage would.
     """
     plan = selection.plan()
     reason = nothing_selected(plan, selection)
@@ -69,7 +75,13 @@ def command(*, selection: Selection, row: str | None, iterations: int, trace: Pa
         click.echo(reason, err=True)
         return Exit.NOTHING
     stage = costliest(plan, row)
-    measured = measure(plan, stage, selection.store, iterations, trace)
+    measured: Profile | InputSpeed
+    if of_input:
+        from benchmark.commands.input_speed import measure_input
+
+        measured = measure_input(stage, iterations)
+    else:
+        measured = measure(plan, stage, selection.store, iterations, trace)
     click.echo(json.dumps(measured._asdict(), indent=2) if as_json else measured.as_text())
     return Exit.OK
 

@@ -41,6 +41,7 @@ class WorkContext:
         stop: Callable[[], bool],
     ) -> None:
         self.params: Mapping[str, Any] = job.params
+        self.hints: Mapping[str, Any] = job.hints
         self.inputs: Mapping[str, Path] = {role: _input(store, role, key) for role, key in job.inputs.items()}
         self.out = out
         self.scratch = store.work(job.key) / "scratch"

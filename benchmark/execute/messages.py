@@ -3,7 +3,7 @@
 import dataclasses
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from benchmark.plan import Plan
@@ -23,6 +23,7 @@ class Job:
         store: folder of the store.
         sources: name of a dataset -> what ``load_dataset`` takes for it.
         data_root: folder of the dataset.
+        hints: as in ``Stage``.
     """
 
     key: str
@@ -38,10 +39,11 @@ class Job:
     store: str
     sources: Mapping[str, str]
     data_root: str | None
+    hints: Mapping[str, Any] = field(default_factory=dict)
 
     def spec(self) -> dict[str, Any]:
         """Return the content of ``stage.json``."""
-        elsewhere = {"store", "sources", "data_root"}
+        elsewhere = {"store", "sources", "data_root", "hints"}
         return {name: value for name, value in dataclasses.asdict(self).items() if name not in elsewhere}
 
     def encode(self) -> str:
@@ -68,6 +70,7 @@ def job_of(stage: Stage, plan: Plan, store: Store) -> Job:
         store=str(store.root.absolute()),
         sources={plan.dataset.name: plan.source},
         data_root=str(plan.data_root) if plan.data_root else None,
+        hints=stage.hints,
     )
 
 

@@ -7,13 +7,14 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.profiler import record_function
 
 from benchmark.datasets import IGNORE
 from benchmark.stage import StageContext
 from methods.batches import TrainingImages
 from methods.checkpoints import MODEL_FILE, save_model
 from methods.largefov.network import LargeFov, LargeFovShape, parameter_groups
+from methods.loading import Loader
+from methods.precision import forward
 from methods.settings import InputSettings, LargeFovSettings, MaskFormerSettings, TrainingSettings, from_json
 from methods.supervised import crop_source, on_backbone
 from methods.training import Groups, Losses, adamw, train
@@ -33,26 +34,36 @@ def train_largefov(context: StageContext) -> Mapping[str, Any]:
     shape = LargeFovShape(backbone.backbone, backbone.backbone_width, settings.hidden, settings.dilation)
     torch.manual_seed(seed)
     model = LargeFov(shape, len(view.classes), freeze_norms=settings.freeze_norms)
-    model = on_backbone(context, model, backbone.weights)
+    model = on_backbone(context, model, backbone.weights, channels_last=settings.channels_last)
+    balanced = view.novel if settings.balanced else ()
 
     def losses(step: int) -> Iterator[Losses]:
-        batch = images.batch(step, images.indices(step, settings.batch))
-        with record_function("step: forward"):
-            logits = model(batch.images)
-        yield {"total": pixel_loss(logits, batch.labels, view.novel if settings.balanced else ())}
+        batch = loader.batch(step)
+        for part in batch.parts(settings.micro_batch):
+            logits = forward(model, part.images, settings.precision)
+            yield {"total": pixel_loss(logits, part.labels, balanced, batch.labels)}
+
+    loader = Loader(
+        images,
+        lambda step: images.indices(step, settings.batch),
+        range(settings.batch),
+        settings.iterations,
+        context.hints.get("workers", 0),
+    )
 
     def sgd(groups: Groups) -> torch.optim.Optimizer:
         return torch.optim.SGD(groups, momentum=settings.momentum, foreach=True)
 
-    final = train(
-        context,
-        nn.ModuleDict({"model": model}),
-        parameter_groups(model, settings),
-        losses,
-        schedule(settings),
-        seed=seed,
-        optimiser_of=sgd if settings.optimiser == "sgd" else adamw,
-    )
+    with loader:
+        final = train(
+            context,
+            nn.ModuleDict({"model": model}),
+            parameter_groups(model, settings),
+            losses,
+            schedule(settings),
+            seed=seed,
+            optimiser_of=sgd if settings.optimiser == "sgd" else adamw,
+        )
     save_model(context.out / MODEL_FILE, model, shape, len(view.classes))
     return final
 
@@ -68,10 +79,13 @@ def schedule(settings: LargeFovSettings) -> TrainingSettings:
         warmup=settings.warmup,
         poly=settings.poly,
         log_every=settings.log_every,
+        micro_batch=settings.micro_batch,
+        precision=settings.precision,
+        channels_last=settings.channels_last,
     )
 
 
-def pixel_loss(logits: Tensor, labels: Tensor, balanced: Sequence[int] = ()) -> Tensor:
+def pixel_loss(logits: Tensor, labels: Tensor, balanced: Sequence[int] = (), batch: Tensor | None = None) -> Tensor:
     """Return the cross entropy over labelled pixels: the mean of each crop, averaged over the crops.
 
     One crop after the other is how the released code gathers a batch [2]. A crop without labels counts as 0.
@@ -81,15 +95,22 @@ def pixel_loss(logits: Tensor, labels: Tensor, balanced: Sequence[int] = ()) -> 
         labels: (B, H, W) uint8, 255 where nothing is known.
         balanced: classes whose pixels have a mean of their own, which is added to that of the others [5]; both means
             are over the batch then, so that a few such pixels in one crop do not outweigh the rest of it.
+        batch: labels of the batch that these crops are a part of; the losses of its parts add up to that of the batch.
     """
+    batch = labels if batch is None else batch
     losses = F.cross_entropy(logits, labels.long(), ignore_index=IGNORE, reduction="none")  # (B, H, W), 0 where ignored
-    known = labels != IGNORE
     if not balanced:
-        return _mean(losses, known, (1, 2)).mean()
-    apart = torch.isin(labels, torch.tensor(balanced, dtype=labels.dtype, device=labels.device))
-    return _mean(losses, known & ~apart, (0, 1, 2)) + _mean(losses, apart, (0, 1, 2))
+        known = labels != IGNORE
+        means = (losses * known).sum((1, 2)) / known.sum((1, 2)).clamp(min=1)  # (B,)
+        return means.sum() / len(batch)
+    base, novel = (
+        (losses * here).sum() / everywhere.sum().clamp(min=1)
+        for here, everywhere in zip(_kinds(labels, balanced), _kinds(batch, balanced), strict=True)
+    )
+    return base + novel
 
 
-def _mean(losses: Tensor, where: Tensor, dims: tuple[int, ...]) -> Tensor:
-    """Return the mean over the pixels in ``where``, 0 where there are none."""
-    return (losses * where).sum(dims) / where.sum(dims).clamp(min=1)
+def _kinds(labels: Tensor, novel: Sequence[int]) -> tuple[Tensor, Tensor]:
+    """Return where the labels are known and of other classes, and where they are of ``novel`` ones."""
+    apart = torch.isin(labels, torch.tensor(novel, dtype=labels.dtype, device=labels.device))
+    return (labels != IGNORE) & ~apart, apart

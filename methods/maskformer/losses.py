@@ -34,6 +34,26 @@ class Pairs(NamedTuple):
         return Pairs(*(field[keep] for field in self))
 
 
+class GroupSums(NamedTuple):
+    """What two means of a group of images divide by, where the group passes in parts. Every target gets matched.
+
+    Attributes:
+        query_weights: of all queries of a layer in the classification loss.
+        novel_images: images with a target without mask.
+    """
+
+    query_weights: float
+    novel_images: int
+
+
+def group_sums(targets: Sequence[Target], settings: MaskFormerSettings) -> GroupSums:
+    """Return the sums of a group from its targets."""
+    matched = sum(len(target.labels) for target in targets)
+    unmatched = settings.queries * len(targets) - matched
+    novel_images = sum(not bool(target.has_mask.all()) for target in targets)
+    return GroupSums(matched + settings.no_object_weight * unmatched, novel_images)
+
+
 def segmentation_loss(
     output: Output,
     targets: Sequence[Target],
@@ -43,6 +63,7 @@ def segmentation_loss(
     complementary_weight: float = 0.0,
     theta: float = LOGIT_5_PERCENT,
     mask_normaliser: Literal["with_mask", "all"] | float = "with_mask",
+    sums: GroupSums | None = None,
 ) -> dict[str, Tensor]:
     """Return the loss terms, each summed over the layers and unweighted, and their weighted sum ``total``.
 
@@ -55,6 +76,7 @@ def segmentation_loss(
         theta: logit of the constant ignore proposal; -50 or less means none.
         mask_normaliser: M, what the mask losses are divided by: the number of targets with a mask (SimFormer), of all
             targets (MaskFormer), or that number itself, where it is to be the mean over several processes.
+        sums: of the group that these images are a part of; the losses of its parts then add up to those of the group.
 
     Returns:
         ``class``, ``focal``, ``dice``, ``complementary`` and ``total``, scalars.
@@ -63,7 +85,9 @@ def segmentation_loss(
     with record_function("step: matching"):
         pairs = gather_pairs(match_layers(output, targets, costs), targets)
     with record_function("step: losses"):
-        return _weighted_terms(output, targets, pad, pairs, settings, complementary_weight, theta, mask_normaliser)
+        return _weighted_terms(
+            output, targets, pad, pairs, settings, complementary_weight, theta, mask_normaliser, sums
+        )
 
 
 def _weighted_terms(
@@ -75,6 +99,7 @@ def _weighted_terms(
     complementary_weight: float,
     theta: float,
     mask_normaliser: Literal["with_mask", "all"] | float,
+    sums: GroupSums | None,
 ) -> dict[str, Tensor]:
     """Return the terms of ``segmentation_loss`` for given pairs."""
     labels = torch.cat([target.labels for target in targets])  # (sum T,)
@@ -82,13 +107,15 @@ def _weighted_terms(
     has_mask, drawn = _mask_flags(targets)
     if isinstance(mask_normaliser, str):
         mask_normaliser = float(has_mask.sum() if mask_normaliser == "with_mask" else len(has_mask))
-    classification = classification_loss(output.logits, labels, pairs, settings.no_object_weight)
+    weights, novel_images = sums or (None, None)
+    classification = classification_loss(output.logits, labels, pairs, settings.no_object_weight, weights)
     focal, dice = base_mask_loss(output, masks, pairs.select(drawn[pairs.target]), max(1.0, mask_normaliser))
     total = settings.loss_class * classification + settings.loss_mask * focal + settings.loss_dice * dice
     complementary = torch.zeros_like(total)
     if complementary_weight:
         covered = torch.stack([target.masks.any(0) for target in targets]).bool() | pad  # base or padding
-        complementary = complementary_loss(output, covered, pairs.select(~has_mask[pairs.target]), theta)
+        novel = pairs.select(~has_mask[pairs.target])
+        complementary = complementary_loss(output, covered, novel, theta, novel_images)
         total = total + complementary_weight * complementary
     return {"class": classification, "focal": focal, "dice": dice, "complementary": complementary, "total": total}
 
@@ -106,7 +133,9 @@ def gather_pairs(assignments: Sequence[Sequence[Assignment]], targets: Sequence[
     return Pairs(*torch.cat(fields, 1))
 
 
-def classification_loss(logits: Tensor, labels: Tensor, pairs: Pairs, no_object_weight: float) -> Tensor:
+def classification_loss(
+    logits: Tensor, labels: Tensor, pairs: Pairs, no_object_weight: float, normaliser: float | None = None
+) -> Tensor:
     """Return the weighted cross entropy over all queries, summed over the layers [4.1].
 
     Args:
@@ -114,6 +143,7 @@ def classification_loss(logits: Tensor, labels: Tensor, pairs: Pairs, no_object_
         labels: (sum T,) classes of all targets.
         pairs: all matched pairs; queries in none are to say "no object".
         no_object_weight: weight of those; a layer's loss is sum w CE / sum w.
+        normaliser: sum w of the group that these images are a part of.
     """
     no_object = logits.shape[-1] - 1
     wanted = torch.full(logits.shape[:3], no_object, device=logits.device)  # (L, B, Q)
@@ -121,7 +151,7 @@ def classification_loss(logits: Tensor, labels: Tensor, pairs: Pairs, no_object_
     wanted[layer, image, query] = labels[target]
     ce = F.cross_entropy(logits.flatten(0, 2), wanted.flatten(), reduction="none").view(wanted.shape)
     weight = torch.where(wanted == no_object, no_object_weight, 1.0)
-    return ((weight * ce).sum((1, 2)) / weight.sum((1, 2))).sum()
+    return ((weight * ce).sum((1, 2)) / (weight.sum((1, 2)) if normaliser is None else normaliser)).sum()
 
 
 def base_mask_loss(output: Output, masks: Tensor, pairs: Pairs, normaliser: float) -> MaskTerms:
@@ -141,7 +171,9 @@ def base_mask_loss(output: Output, masks: Tensor, pairs: Pairs, normaliser: floa
     return MaskTerms(focal / normaliser, dice / normaliser)
 
 
-def complementary_loss(output: Output, covered: Tensor, pairs: Pairs, theta: float) -> Tensor:
+def complementary_loss(
+    output: Output, covered: Tensor, pairs: Pairs, theta: float, novel_images: int | None = None
+) -> Tensor:
     """Return the loss that lets the novel masks explain what no base mask covers, summed over the layers [4.3].
 
     In each image with matched novel targets, u = max(theta, the largest upsampled logit of their queries) is to be 1
@@ -153,6 +185,7 @@ def complementary_loss(output: Output, covered: Tensor, pairs: Pairs, theta: flo
         covered: (B, H, W) bool, True on base classes and padding.
         pairs: of novel targets, those of one image and layer side by side.
         theta: logit of the constant ignore proposal; -50 or less means none.
+        novel_images: number of images with novel targets in the group that these images are a part of.
     """
     if not len(pairs.target):
         return output.features.new_zeros(())
@@ -162,7 +195,7 @@ def complementary_loss(output: Output, covered: Tensor, pairs: Pairs, theta: flo
     if theta > NO_IGNORE_PROPOSAL:
         union = union.clamp(min=theta)
     terms = mask_terms(union, ~covered[group[0].to(covered.device)])
-    images = len(group[0].unique())
+    images = len(group[0].unique()) if novel_images is None else novel_images
     return (COMPLEMENTARY_FOCAL * terms.focal + COMPLEMENTARY_DICE * terms.dice).sum() / (images + 1e-5)
 
 

@@ -9,10 +9,11 @@ from benchmark.registry import Cell
 from benchmark.stage import Stage
 from methods import plans
 from methods.limits import check_pairs, check_points
-from methods.settings import SimFormerSettings, to_json
+from methods.settings import SimFormerSettings, TrainingSettings, to_json
 
 PAIRS = {"": "cross", "retrained": "cross", "pseudo_labels": "cross", "self_pair": "self", "basic": "none"}
 COCO, ADE = "coco-stuff-10k", "ade20k"
+SIMNET = "SimNet trains its batch norms. Set it to 0; raise training.emulate_world_size for smaller groups."
 
 # What the released code does where the text says otherwise, or says nothing (specification, section 10).
 OFFICIAL: Mapping[str, Any] = {
@@ -69,11 +70,12 @@ class SimFormer:
     def _train(self, cell: Cell) -> Stage:
         pairs = PAIRS[cell.variant]
         settings: SimFormerSettings = cell.settings["simformer"]
-        check_pairs(cell.settings["training"].batch, settings.emulate_world_size)
+        training: TrainingSettings = cell.settings["training"]
+        check_pairs(training.batch, training.emulate_world_size)
         if pairs != "none":
             check_points(settings.points, cell.settings["input"].crop)
         per_iteration = settings.seconds_per_iteration * (settings.points / 100) ** 2
-        extra = cell.settings["training"].iterations * per_iteration
+        extra = training.iterations * per_iteration
         if pairs == "none":
             # Fields without effect take their defaults, so that an ablation over J shares one Basic.
             settings = replace(
@@ -82,7 +84,6 @@ class SimFormer:
                 theta=settings.theta,
                 basic_batch=settings.basic_batch,
                 pair_sampler=settings.pair_sampler,
-                emulate_world_size=settings.emulate_world_size,
             )
             extra = 0.0
         return Stage(
@@ -91,7 +92,7 @@ class SimFormer:
             function="methods.simformer.train:train_simformer",
             version=1,
             params={
-                **plans.network_params(cell),
+                **plans.network_params(cell, "" if pairs == "none" else SIMNET),
                 "novel": list(cell.split.novel),
                 "presence": cell.settings["input"].presence,
                 "pairs": pairs,
@@ -99,6 +100,7 @@ class SimFormer:
             },
             inputs=plans.pretrain(cell),
             cost=plans.training_cost(cell) + extra,
+            hints=plans.hints(cell),
         )
 
 

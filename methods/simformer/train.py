@@ -9,15 +9,18 @@ from torch.profiler import record_function
 
 from benchmark.randomness import generator, torch_generator
 from benchmark.stage import StageContext
-from methods.batches import TrainingImages
+from methods.batches import Batch, TrainingImages
 from methods.checkpoints import MODEL_FILE, save_model
+from methods.groups import Groups, replicas
 from methods.limits import check_pairs
+from methods.loading import Loader
 from methods.maskformer.losses import segmentation_loss
 from methods.maskformer.network import parameter_groups
+from methods.precision import forward
 from methods.settings import InputSettings, MaskFormerSettings, SimFormerSettings, TrainingSettings, from_json
 from methods.simformer.pairs import PairSampler
 from methods.simformer.transfer import SimilarityTransfer
-from methods.supervised import new_network
+from methods.supervised import in_passes, new_network
 from methods.training import Losses, train
 
 
@@ -56,53 +59,62 @@ def train_simformer(context: StageContext) -> Mapping[str, Any]:
     network = from_json(MaskFormerSettings, p["maskformer"])
     schedule = from_json(TrainingSettings, p["training"])
     settings = from_json(SimFormerSettings, p["simformer"])
-    pairs, seed, world = p["pairs"], p["seed"], settings.emulate_world_size
-    check_pairs(schedule.batch, world)
+    pairs, seed = p["pairs"], p["seed"]
+    check_pairs(schedule.batch, schedule.emulate_world_size)
     view = context.training_view()
     images = TrainingImages(view, from_json(InputSettings, p["input"]), seed, context.device)
     labels = [view.labels(image_id) for image_id in view.ids]
     drawn = PairedImages(
         images, PairSampler(labels, frozenset(view.novel), settings.pair_sampler, seed), pairs, settings
     )
-    model = new_network(context, network, len(view.classes), seed)
+    model = new_network(context, network, len(view.classes), seed, channels_last=schedule.channels_last)
     modules = nn.ModuleDict({"model": model})
-    transfer: SimilarityTransfer | None = None
+    transfers: list[SimilarityTransfer] = []  # one a group, with one set of parameters
     if pairs != "none":
         transfer = SimilarityTransfer(settings, network.feature_channels, len(view.classes), view.novel)
-        modules["transfer"] = transfer.to(context.device)
-    share = schedule.batch // world
-    partner = partner_indices(pairs, settings, share, context.device)
+        transfers = replicas(transfer.to(context.device), schedule.emulate_world_size)
+        modules["transfer"] = nn.ModuleList(transfers)
+    groups = Groups(model, schedule, seed)
+    partner = partner_indices(pairs, settings, schedule.batch // schedule.emulate_world_size, context.device)
 
     def losses(step: int) -> Iterator[Losses]:
-        batch = images.batch(step, drawn.indices(step, schedule.batch))
-        masks = sum(int(target.has_mask.sum()) for target in batch.targets) / world
-        for rank in range(world):
-            part = batch.part(rank * share, (rank + 1) * share)
-            with record_function("step: forward"):
-                output = model(part.images)
-            terms = segmentation_loss(
-                output,
-                part.targets,
-                part.pad,
-                network,
-                complementary_weight=settings.complementary_weight,
-                theta=settings.theta,
-                mask_normaliser=masks,
-            )
-            if transfer is not None:
-                points = torch_generator(seed, "points", step, rank, device=context.device)
-                with record_function("step: SimNet and distillation"):
-                    similarity, distillation = transfer(output, part, partner, points)
-                terms["total"] = (
-                    terms["total"]
-                    + settings.similarity_weight * similarity
-                    + settings.distillation_weight * distillation
-                )
-                terms |= {"similarity": similarity, "distillation": distillation}
-            yield terms
+        batch = loader.batch(step)
+        masks = groups.masks(batch)
+        for number, group in groups.of(step, batch):
+            if transfers:
+                points = torch_generator(seed, "points", step, number, device=context.device)
+                yield with_pairs(group, transfers[number], points, masks)
+            else:
+                weight, theta = settings.complementary_weight, settings.theta
+                yield from in_passes(model, group, network, schedule, masks, weight, theta)
 
-    extra = () if transfer is None else (transfer,)
-    groups = parameter_groups(model, extra, schedule.lr, schedule.weight_decay, schedule.backbone_lr_multiplier)
-    final = train(context, modules, groups, losses, schedule, seed=seed)
+    def with_pairs(group: Batch, transfer: SimilarityTransfer, points: torch.Generator, masks: float) -> Losses:
+        output = forward(model, group.images, schedule.precision)
+        terms = segmentation_loss(
+            output,
+            group.targets,
+            group.pad,
+            network,
+            complementary_weight=settings.complementary_weight,
+            theta=settings.theta,
+            mask_normaliser=masks,
+        )
+        with record_function("step: SimNet and distillation"):
+            similarity, distillation = transfer(output, group, partner, points)
+        total = terms["total"] + settings.similarity_weight * similarity + settings.distillation_weight * distillation
+        return terms | {"total": total, "similarity": similarity, "distillation": distillation}
+
+    loader = Loader(
+        images,
+        lambda step: drawn.indices(step, schedule.batch),
+        groups.slots,
+        schedule.iterations,
+        context.hints.get("workers", 0),
+    )
+    parameters = parameter_groups(
+        model, transfers[:1], schedule.lr, schedule.weight_decay, schedule.backbone_lr_multiplier
+    )
+    with loader:
+        final = train(context, modules, parameters, losses, schedule, seed=seed, replicas=transfers)
     save_model(context.out / MODEL_FILE, model, network, len(view.classes))
     return final

@@ -15,6 +15,7 @@ class FakeContext:
     folder: Path
     params: Mapping[str, Any] = field(default_factory=dict)
     inputs: Mapping[str, Path] = field(default_factory=dict)
+    hints: Mapping[str, Any] = field(default_factory=dict)
     device: str = "cpu"
     stop_after: int | None = None
     data: Dataset | None = None

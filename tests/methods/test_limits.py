@@ -7,8 +7,8 @@ import pytest
 
 from benchmark.errors import BenchmarkError
 from benchmark.plan import build_plan
-from methods.limits import check_network, check_pairs, check_points
-from methods.settings import MaskFormerSettings
+from methods.limits import check_groups, check_network, check_pairs, check_passes, check_points
+from methods.settings import MaskFormerSettings, TrainingSettings
 
 
 def refusal(**overrides: Any) -> str:
@@ -40,7 +40,10 @@ def refusal(**overrides: Any) -> str:
         ("simformer.points", 0),
         ("simformer.positive_ratio", 1.5),
         ("simformer.simnet_blocks", 0),
-        ("simformer.emulate_world_size", 0),
+        ("training.emulate_world_size", 0),
+        ("training.micro_batch", -1),
+        ("training.precision", "fp16"),
+        ("input.workers", -1),
         ("retrain.network", "deeplab"),
         ("largefov.dilation", 0),
         ("largefov.momentum", 1),
@@ -66,6 +69,18 @@ def test_what_does_not_fit_together_is_refused_when_the_plan_is_made() -> None:
     assert "maps at strides 4, 8, 16. Take one" in refusal(maskformer__memory_stride=32)
 
 
+def test_a_group_that_batch_norms_learn_from_cannot_pass_in_parts() -> None:
+    text = "training.micro_batch = 1 would cut a group of 4 images, and change the result: "
+    way_out = "Set it to 0; raise training.emulate_world_size for smaller groups."
+    basic, pairs = refusal(training__micro_batch=1).splitlines()
+    assert basic.startswith(f"{text}backbone 'narrow' trains its batch norms.")
+    assert pairs == f"{text}SimNet trains its batch norms. {way_out}"
+    with pytest.raises(BenchmarkError, match=r"training\.batch = 4 does not divide among 3 emulated processes"):
+        build_plan(
+            ["3"], "mini", "smoke", (0,), methods=["fully_oracle"], overrides=[{"training.emulate_world_size": 3}]
+        )
+
+
 def test_a_table_is_named_where_it_sets_the_value(tmp_path: Path) -> None:
     table = tmp_path / "own.yaml"
     row = "{label: A, method: simformer, set: {simformer.points: -1}}"
@@ -76,6 +91,9 @@ def test_a_table_is_named_where_it_sets_the_value(tmp_path: Path) -> None:
 
 def test_limits_themselves_are_allowed() -> None:
     check_pairs(8, 4)
+    check_groups(TrainingSettings(batch=8, emulate_world_size=8))
+    check_passes("training.micro_batch", 2, 2, "SimNet.")
+    check_passes("training.micro_batch", 1, 2, "")
     check_points(256, 61)  # a crop of 61 pixels has a map of 16
     check_network(MaskFormerSettings())
     build_plan(["2"], "mini", "smoke", (0,), overrides=[{"simformer.points": 256, "training.iterations": 0}])

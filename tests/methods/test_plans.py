@@ -1,6 +1,8 @@
 """Which cells share which stages: nothing but equal keys does the sharing."""
 
+import hashlib
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +13,15 @@ from benchmark.registry import Cell, Method
 from benchmark.splits import Split
 from benchmark.stage import Stage, closure
 from methods import fully_oracle, plans, simformer
-from methods.settings import LargeFovSettings, MaskFormerSettings, PretrainSettings, RetrainSettings, SimFormerSettings
+from methods.settings import (
+    LargeFovSettings,
+    MaskFormerSettings,
+    PretrainSettings,
+    RetrainSettings,
+    SimFormerSettings,
+    TrainingSettings,
+    to_json,
+)
 
 INFO = DatasetInfo(name="toy", title="Toy", classes=("a", "b", "c", "d"), digest="0" * 64, train=10, test=5)
 
@@ -88,6 +98,54 @@ def test_pretrained_weights_are_named_where_nothing_is_pretrained() -> None:
     assert set(based.inputs) == {"backbone", "pseudo_labels"}
 
 
+def params_of(*stages: Stage) -> list[dict[str, Any]]:
+    return [dict(stage.params) for stage in closure(stages)]
+
+
+def every_plan(**sections: Any) -> list[Stage]:
+    return [
+        method.plan(cell(method, variant, **sections))
+        for method in (fully_oracle.METHOD, simformer.METHOD)
+        for variant in method.variants
+    ]
+
+
+@pytest.mark.parametrize("weights", ["", "imagenet"])
+@pytest.mark.parametrize("iterations", [0, 5])
+def test_weights_that_are_no_file_leave_no_digest(weights: str, iterations: int) -> None:
+    settings = MaskFormerSettings(weights=weights)
+    for retrain in (RetrainSettings("maskformer"), RetrainSettings("largefov")):
+        plans = every_plan(maskformer=settings, pretrain=PretrainSettings(iterations=iterations), retrain=retrain)
+        for params in params_of(*plans):
+            assert "weights_sha256" not in params
+            assert set(params.get("maskformer", {}).items()) <= set(to_json(settings).items())
+
+
+@pytest.mark.parametrize("iterations", [0, 5])
+def test_the_content_of_weights_enters_every_key_that_rests_on_it(iterations: int, tmp_path: Path) -> None:
+    path = tmp_path / "w.pth"
+    sections = {
+        "maskformer": MaskFormerSettings(weights=str(path)),
+        "pretrain": PretrainSettings(iterations=iterations),
+    }
+    for retrain in (RetrainSettings("maskformer"), RetrainSettings("largefov")):
+        keys = []
+        for content in (b"one", b"another"):
+            path.write_bytes(content)
+            stages = every_plan(**sections, retrain=retrain)
+            keys.append({stage.key for stage in closure(stages)})
+            named = [params for params in params_of(*stages) if "weights" in params.get("maskformer", {})]
+            assert {params["weights_sha256"] for params in named} == {hashlib.sha256(content).hexdigest()}
+            assert {params["maskformer"]["weights"] for params in named} == {str(path)}
+        assert not keys[0] & keys[1]
+
+
+def test_weights_that_do_not_exist_are_missed_when_planning() -> None:
+    method = fully_oracle.METHOD
+    with pytest.raises(BenchmarkError, match=r"maskformer\.weights = 'imagnet': there is no such file.*'imagenet' to"):
+        method.plan(cell(method, maskformer=MaskFormerSettings(weights="imagnet")))
+
+
 def test_a_stage_may_insist_on_a_network() -> None:
     planned = cell(simformer.METHOD, "retrained", retrain=RetrainSettings("maskformer"))
     labels = retraining().inputs["pseudo_labels"]
@@ -150,3 +208,54 @@ def test_the_official_preset_restores_the_released_codes_weights() -> None:
     for dotted in method.preset("official", "ade20k", "S1"):
         section, field = dotted.split(".")
         assert hasattr(method.settings[section](), field), dotted
+
+
+def test_threads_of_the_input_are_a_hint_that_changes_no_key() -> None:
+    method = simformer.METHOD
+    before = cell(method, "retrained")
+    after = cell(method, "retrained", input=replace(before.settings["input"], workers=3))
+    one, other = method.plan(before), method.plan(after)
+    assert one.key == other.key
+    trainings = [stage for stage in closure([other]) if stage.kind in {"train", "retrain"}]
+    assert [stage.hints for stage in trainings] == [{"workers": 3}] * 2
+
+
+def test_one_setting_says_how_many_processes_every_training_emulates() -> None:
+    four = TrainingSettings(emulate_world_size=4)
+    for method, variant in ((fully_oracle.METHOD, ""), (simformer.METHOD, "basic"), (simformer.METHOD, "")):
+        before, after = (method.plan(cell(method, variant, training=t)) for t in (TrainingSettings(), four))
+        assert before.inputs["model"].key != after.inputs["model"].key
+        assert after.inputs["model"].params["training"]["emulate_world_size"] == 4
+    assert retraining().key != retraining(training=four).key
+
+
+def test_a_limit_on_passes_that_limits_nothing_changes_no_key() -> None:
+    method = fully_oracle.METHOD
+    whole, limited, loose = (
+        method.plan(cell(method, training=TrainingSettings(micro_batch=size))).key for size in (0, 2, 8)
+    )
+    assert whole == loose
+    assert whole != limited
+    groups = TrainingSettings(emulate_world_size=4, micro_batch=2)  # of two images each
+    assert retraining(training=groups).key == retraining(training=replace(groups, micro_batch=0)).key
+    largefov = RetrainSettings("largefov")
+    passes = {
+        size: retraining(retrain=largefov, largefov=LargeFovSettings(micro_batch=size)).key for size in (0, 2, 10)
+    }
+    assert passes[0] == passes[10] != passes[2]
+
+
+def test_passes_are_refused_where_batch_norms_learn() -> None:
+    narrow = MaskFormerSettings(backbone="narrow", memory_stride=8)
+    small = LargeFovSettings(micro_batch=2, freeze_norms=False)
+    largefov = RetrainSettings("largefov")
+    with pytest.raises(BenchmarkError, match=r"largefov\.micro_batch = 2 .* 'narrow' trains"):
+        retraining(retrain=largefov, largefov=small, maskformer=narrow)
+    retraining(retrain=largefov, largefov=replace(small, freeze_norms=True), maskformer=narrow)
+    retraining(retrain=largefov, largefov=small)  # resnet50
+    few = TrainingSettings(micro_batch=2)
+    with pytest.raises(BenchmarkError, match="'narrow' trains"):
+        fully_oracle.METHOD.plan(cell(fully_oracle.METHOD, training=few, maskformer=narrow))
+    with pytest.raises(BenchmarkError, match="SimNet trains"):
+        simformer.METHOD.plan(cell(simformer.METHOD, training=few))
+    simformer.METHOD.plan(cell(simformer.METHOD, "basic", training=few))

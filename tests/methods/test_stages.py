@@ -150,7 +150,7 @@ def test_pairs_change_the_result_and_self_pair_differs_from_cross_pair(tmp_path:
 
 def test_emulated_processes_change_only_the_normalisers(tmp_path: Path, few: Few) -> None:
     one, two = (
-        plan("simformer", overrides={"simformer.points": 20, "simformer.emulate_world_size": world}).inputs["model"]
+        plan("simformer", overrides={"simformer.points": 20, "training.emulate_world_size": world}).inputs["model"]
         for world in (1, 2)
     )
     run(one.inputs["backbone"], tmp_path, few)
@@ -159,11 +159,55 @@ def test_emulated_processes_change_only_the_normalisers(tmp_path: Path, few: Few
     assert first != second
 
 
+@pytest.mark.parametrize("method", ["fully_oracle", "simformer"])
+def test_a_training_in_groups_resumes_bit_for_bit_and_every_group_has_its_own_memory(
+    method: str, tmp_path: Path, few: Few
+) -> None:
+    groups: dict[str, Any] = {"training.emulate_world_size": 2} | (
+        {} if method == "fully_oracle" else {"simformer.points": 20}
+    )
+    training = plan(method, overrides=groups).inputs["model"]
+    for root in (tmp_path / "whole", tmp_path / "parts"):
+        run(training.inputs["backbone"], root, few)
+    whole = run(training, tmp_path / "whole", few)
+    with pytest.raises(StageInterrupted):
+        run(training, tmp_path / "parts", few, stop_after=2)
+    kept = torch.load(tmp_path / "parts" / training.key / "scratch" / "checkpoint.pt", weights_only=True)["modules"]
+    if method == "simformer":
+        queues = [kept[f"transfer.{group}.balance.counts"] for group in range(2)]
+        assert [int((queue.sum(1) > 0).sum()) for queue in queues] == [3, 3]  # the single 1 and two steps
+        assert not torch.equal(*(kept[f"transfer.{group}.simnet.first.norm2.running_mean"] for group in range(2)))
+        assert torch.equal(*(kept[f"transfer.{group}.simnet.head.weight"] for group in range(2)))
+    expected, found = (load_file(c.out / MODEL_FILE) for c in (whole, run(training, tmp_path / "parts", few)))
+    assert all(torch.equal(value, found[name]) for name, value in expected.items())
+
+
+def test_hints_change_no_weight_and_options_of_the_loop_reach_it(tmp_path: Path, few: Few) -> None:
+    switches: list[dict[str, Any]] = [{"training.precision": "bf16"}, {"training.emulate_world_size": 2}]
+    layout = {"training.channels_last": True}
+    plain, ahead, relaid, *changed = (
+        plan("fully_oracle", overrides=overrides).inputs["model"]
+        for overrides in [dict[str, Any](), {"input.workers": 2}, layout, *switches]
+    )
+    run(plain.inputs["backbone"], tmp_path, few)
+    expected = run(plain, tmp_path, few)
+    weights = load_file(expected.out / MODEL_FILE)
+    assert ahead.key == plain.key
+    (tmp_path / plain.key).rename(tmp_path / "first")
+    found = load_file(run(ahead, tmp_path, few, hints=ahead.hints).out / MODEL_FILE)
+    assert all(torch.equal(value, found[name]) for name, value in weights.items())
+    points = run(relaid, tmp_path, few).curves
+    assert all(points[step] == pytest.approx(point, rel=1e-3) for step, point in expected.curves.items())
+    for stage in changed:
+        assert stage.key != plain.key
+        assert run(stage, tmp_path, few).curves[4] != expected.curves[4]
+
+
 def test_a_batch_that_gives_no_pair_to_every_process_is_refused(tmp_path: Path, few: Few) -> None:
     with pytest.raises(BenchmarkError, match="multiple of 8"):
-        plan("simformer", overrides={"simformer.emulate_world_size": 4})
+        plan("simformer", overrides={"training.emulate_world_size": 4})
     made = plan("simformer").inputs["model"]
-    stage = replace(made, params={**made.params, "simformer": {**made.params["simformer"], "emulate_world_size": 4}})
+    stage = replace(made, params={**made.params, "training": {**made.params["training"], "emulate_world_size": 4}})
     with pytest.raises(BenchmarkError, match="multiple of 8"):  # planned by a method that does not look
         run(stage, tmp_path, few)
 

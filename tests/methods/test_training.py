@@ -1,6 +1,7 @@
 """The training loop: schedule, gradient averaging, divergence, exact resume."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from benchmark.errors import BenchmarkError
 from benchmark.files import FULL, naming
 from benchmark.stage import StageInterrupted
+from methods import distributed, training
 from methods.settings import TrainingSettings
 from methods.training import Checkpoint, TrainingDivergedError, learning_rate_factor, train
 from tests.methods.support import FakeContext
@@ -55,21 +57,39 @@ def test_curves_are_means_over_the_window_and_the_last_step_is_logged(tmp_path: 
     assert {"total", "lr", "gradient_norm"} <= set(context.curves[7])
 
 
-def test_gradients_of_micro_batches_are_averaged(tmp_path: Path) -> None:
-    weights = []
+@pytest.mark.parametrize("groups", [1, 2])
+def test_passes_are_added_up_and_groups_averaged(groups: int, tmp_path: Path) -> None:
+    curves = []
+    settings = replace(SETTINGS, emulate_world_size=groups)
     for folder, parts in (("one", 1), ("four", 4)):
-        net = nn.Linear(4, 1)
+        net = nn.Linear(4, 1, bias=False)
         nn.init.ones_(net.weight)
         x = torch.arange(32.0).view(8, 4) / 32
 
         def losses(_: int, net: nn.Linear = net, parts: int = parts, x: Tensor = x) -> Iterator[dict[str, Tensor]]:
             for part in x.chunk(parts):
-                yield {"total": net(part).mean()}
+                yield {"total": net(part).sum() / 8}
 
-        groups = [{"params": [net.weight], "lr": 0.1, "weight_decay": 0.0}]
-        train(FakeContext(tmp_path / folder), nn.ModuleDict({"net": net}), groups, losses, SETTINGS, seed=0)
-        weights.append(net.weight.detach().clone())
-    torch.testing.assert_close(weights[0], weights[1])
+        parameters = [{"params": [net.weight], "lr": 0.1, "weight_decay": 0.0}]
+        context = FakeContext(tmp_path / folder)
+        train(context, nn.ModuleDict({"net": net}), parameters, losses, settings, seed=0)
+        curves.append(context.curves)
+    assert curves[0][3]["gradient_norm"] == pytest.approx(float(x.mean(0).norm()) / groups)
+    assert all(curves[1][step] == pytest.approx(point) for step, point in curves[0].items())
+
+
+def test_processes_that_see_different_checkpoints_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    others = {"steps": [0, 8]}
+
+    def added(values: list[float], device: str) -> list[float]:
+        return [value + sum(step**power for step in others["steps"]) for power, value in enumerate(values, 1)]
+
+    monkeypatch.setattr(distributed, "size", lambda: 3)
+    monkeypatch.setattr(distributed, "added", added)
+    with pytest.raises(BenchmarkError, match="this one goes on at iteration 4, others elsewhere"):
+        training._check_start(4, FakeContext(tmp_path))
+    others["steps"] = [4, 4]
+    training._check_start(4, FakeContext(tmp_path))
 
 
 def test_a_loss_that_is_not_finite_names_itself_and_the_iteration(tmp_path: Path) -> None:

@@ -84,6 +84,15 @@ def test_the_balanced_loss_adds_the_means_of_base_and_novel_pixels() -> None:
     torch.testing.assert_close(pixel_loss(logits, base_alone, (2, 3)), pixels[base].mean())
 
 
+@pytest.mark.parametrize("balanced", [(), (3,)])
+@pytest.mark.parametrize("size", [1, 2])
+def test_parts_of_a_batch_add_up_to_it(balanced: tuple[int, ...], size: int) -> None:
+    logits, labels = (torch.cat([one, one.flip(2)]) for one in some_labels())
+    parts = zip(torch.split(logits, size), torch.split(labels, size), strict=True)
+    found = sum(pixel_loss(one, known, balanced, labels) for one, known in parts)
+    torch.testing.assert_close(found, pixel_loss(logits, labels, balanced))
+
+
 def test_the_schedule_is_the_papers() -> None:
     paper = schedule(LargeFovSettings())
     for step in (0, 1, 7_500, 14_999):
@@ -168,6 +177,7 @@ def test_training_resumes_bit_for_bit_and_switches_reach_it(tmp_path: Path, few:
         {"largefov.momentum": 0.5},
         {"largefov.optimiser": "adamw"},
         {"largefov.freeze_norms": False},
+        {"largefov.precision": "bf16"},
     ):
         other = retraining({"largefov.iterations": 5, **switch})
         assert other.key != stage.key
