@@ -3,6 +3,7 @@
 import tarfile
 import zipfile
 import zlib
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path, PurePosixPath
@@ -49,7 +50,7 @@ class Member(NamedTuple):
             zlib.error,
             EOFError,
             RuntimeError,
-            NotImplementedError,
+            NotImplementedError,  # zipfile's word for a compression or encryption that it does not know
             KeyError,
         ) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
@@ -68,23 +69,23 @@ class Member(NamedTuple):
             return stream.read(self.size)
 
 
-class Tree:
+class Tree(ABC):
     """Folders of published files below a common root, which may be wrapped in up to two more folders."""
 
     def __init__(self, where: Path) -> None:
         self.where = where
 
+    @abstractmethod
     def files(self, folder: str) -> Mapping[str, Member]:
         """Return the files directly in a folder by their names, none where there is no such folder."""
-        raise NotImplementedError
 
+    @abstractmethod
     def roots(self) -> Iterator[str]:
         """Yield the folders that may be the root, as prefixes: ``""``, ``"VOCdevkit/"``, ``"VOCdevkit/VOC2012/"``."""
-        raise NotImplementedError
 
+    @abstractmethod
     def top(self) -> list[str]:
         """Return what lies uppermost, for messages."""
-        raise NotImplementedError
 
 
 class FolderTree(Tree):

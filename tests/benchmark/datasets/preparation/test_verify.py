@@ -51,28 +51,15 @@ def damage(world: World) -> Path:
     return path
 
 
-def other_ids(world: World) -> Path:
-    path = world.target / "masks" / "ADE_train_00000001.png"
-    Image.fromarray(np.full((8, 12), 200, np.uint8)).save(path)
-    return path
+def repainted(width: int, value: int) -> Callable[[World], Path]:
+    """Return what replaces a mask of 12 x 8 pixels by one of this width and value."""
 
+    def spoil(world: World) -> Path:
+        path = world.target / "masks" / "ADE_train_00000001.png"
+        Image.fromarray(np.full((8, width), value, np.uint8)).save(path)
+        return path
 
-def other_size(world: World) -> Path:
-    path = world.target / "masks" / "ADE_train_00000001.png"
-    Image.fromarray(np.zeros((8, 11), np.uint8)).save(path)
-    return path
-
-
-def other_pixels(world: World) -> Path:
-    path = world.target / "masks" / "ADE_train_00000001.png"
-    Image.fromarray(np.zeros((8, 12), np.uint8)).save(path)
-    return path
-
-
-def blank(world: World) -> Path:
-    path = world.target / "masks" / "ADE_train_00000001.png"
-    Image.fromarray(np.full((8, 12), 255, np.uint8)).save(path)
-    return path
+    return spoil
 
 
 def remove(world: World) -> Path:
@@ -91,10 +78,10 @@ def add(world: World) -> Path:
     ("spoil", "message"),
     [
         (damage, "cannot be decoded"),
-        (other_ids, r"holds class ids [200]"),
-        (other_size, "the mask is 11 x 8 pixels, its image 12 x 8"),
-        (other_pixels, "is not what the manifest says"),
-        (blank, "has no labelled pixel"),
+        (repainted(12, 200), r"holds class ids [200]"),
+        (repainted(11, 0), "the mask is 11 x 8 pixels, its image 12 x 8"),
+        (repainted(12, 0), "is not what the manifest says"),
+        (repainted(12, 255), "has no labelled pixel"),
         (remove, "missing; restore it"),
         (add, "named by no list"),
     ],
