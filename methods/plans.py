@@ -44,6 +44,11 @@ def data(cell: Cell) -> dict[str, Any]:
     return {"dataset": {"name": cell.dataset.name, "digest": cell.dataset.digest}}
 
 
+def every_class(cell: Cell) -> list[int]:
+    """Return the ids of all classes: as novel ones they hide every mask from a stage."""
+    return list(range(len(cell.dataset.classes)))
+
+
 def training_input(cell: Cell) -> dict[str, Any]:
     """Return the input settings that every training depends on: not those of the test, nor the presence labels."""
     settings: InputSettings = cell.settings["input"]
@@ -88,7 +93,7 @@ def tag_classifier(cell: Cell, settings: Any, title: str) -> Stage:
         version=1,
         params={
             **data(cell),
-            "novel": list(range(len(cell.dataset.classes))),  # no mask is used
+            "novel": every_class(cell),
             "seed": 0,  # like ImageNet weights: one for every training seed
             "input": training_input(cell),
             **described_network(cell, BACKBONE_FIELDS),

@@ -178,7 +178,7 @@ def _merged(cell: Cell, walk: Stage) -> Stage:
 def _params(cell: Cell, fields: type, settings: RibSettings | None = None) -> dict[str, Any]:
     """Return what every stage has beside the images: all classes as hidden ones, and its part of the settings."""
     chosen = part(fields, settings or cell.settings["rib"])
-    return {"novel": method.every_class(cell), "rib": chosen}
+    return {"novel": plans.every_class(cell), "rib": chosen}
 
 
 def _light(cell: Cell) -> float:

@@ -97,7 +97,7 @@ def activation_maps(cell: Cell) -> Stage:
         name=f"class activation maps of {cell.dataset.name}",
         function="methods.wsss.label_maps:activation_maps",
         version=1,
-        params={**images(cell), **backbone(cell), "novel": every_class(cell), "cam": to_json(settings)},
+        params={**images(cell), **backbone(cell), "novel": plans.every_class(cell), "cam": to_json(settings)},
         inputs=classifier(cell),
         cost=cell.dataset.train * settings.seconds_per_image,
     )
@@ -110,7 +110,7 @@ def highest_activation(cell: Cell, cam: Stage, title: str) -> Stage:
         name=f"highest class activation of {title}, {cell.dataset.name}",
         function="methods.wsss.label_maps:label_by_activation",
         version=1,
-        params={**images(cell), "novel": every_class(cell), "argmax": "all", "tau": 0.0},
+        params={**images(cell), "novel": plans.every_class(cell), "argmax": "all", "tau": 0.0},
         inputs={"cam": cam},
         cost=0.001 * cell.dataset.train,
     )
@@ -123,13 +123,7 @@ def images(cell: Cell) -> dict[str, Any]:
 
 def backbone(cell: Cell) -> dict[str, Any]:
     """Return the parameters that say what the backbone is."""
-    settings = to_json(cell.settings["maskformer"])
-    return {"maskformer": {name: settings[name] for name in BACKBONE_FIELDS}}
-
-
-def every_class(cell: Cell) -> list[int]:
-    """Return the ids of all classes: what hides every mask from a stage."""
-    return list(range(len(cell.dataset.classes)))
+    return plans.described_network(cell, BACKBONE_FIELDS)
 
 
 def repeated_scales(name: str, scales: tuple[float, ...]) -> Iterator[str]:
