@@ -1,11 +1,17 @@
-"""A stage context without a store, for tests of stage functions."""
+"""Stages of the methods at smoke size, and a context to run their functions without a store."""
 
+import importlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from benchmark.config import load_profile, resolve
 from benchmark.datasets import Dataset, TrainingView, load_dataset
+from benchmark.registry import Cell, methods
+from benchmark.splits import splits
+from benchmark.stage import Stage, closure
 
 
 @dataclass
@@ -43,3 +49,38 @@ class FakeContext:
     @property
     def stop_requested(self) -> bool:
         return self.stop_after is not None and self.reports >= self.stop_after
+
+
+class Few:
+    """The first images of a dataset: enough to run everything."""
+
+    def __init__(self, whole: Dataset, count: int) -> None:
+        self.whole, self.count = whole, count
+        self.info, self.ignore = whole.info, whole.ignore
+        self.image, self.mask = whole.image, whole.mask
+
+    def ids(self, part: Any) -> tuple[str, ...]:
+        return self.whole.ids(part)[: self.count]
+
+
+def plan(method: str, variant: str = "", overrides: Mapping[str, Any] | None = None, preset: str = "paper") -> Stage:
+    settings = resolve(methods()[method], load_profile("smoke"), "mini", "S9", preset, {"test": overrides or {}})
+    return methods()[method].plan(Cell(load_dataset("mini").info, splits("mini")["S9"], variant, 0, settings))
+
+
+def context_for(stage: Stage, root: Path, few: Few, **extra: Any) -> FakeContext:
+    inputs = {role: root / parent.key / "out" for role, parent in stage.inputs.items()}
+    params = json.loads(json.dumps(dict(stage.params)))
+    return FakeContext(root / stage.key, params=params, inputs=inputs, data=few, **extra)
+
+
+def run(stage: Stage, root: Path, few: Few, **extra: Any) -> FakeContext:
+    context = context_for(stage, root, few, **extra)
+    module, _, function = stage.function.partition(":")
+    getattr(importlib.import_module(module), function)(context)
+    return context
+
+
+def run_all(last: Stage, root: Path, few: Few) -> FakeContext:
+    contexts = [run(stage, root, few) for stage in closure([last])]
+    return contexts[-1]

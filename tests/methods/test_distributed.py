@@ -21,8 +21,7 @@ from benchmark.stage import Stage
 from methods import distributed
 from methods.checkpoints import MODEL_FILE
 from methods.distributed import Place, find_place
-from tests.methods.support import FakeContext
-from tests.methods.test_stages import Few, plan, run
+from tests.methods.support import FakeContext, Few, plan, run
 
 SLURM = {
     "SLURM_STEP_NUM_TASKS": "4",

@@ -1,8 +1,5 @@
 """The methods' stage functions at smoke size, end to end and interrupted."""
 
-import importlib
-import json
-from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,67 +10,13 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from benchmark.config import load_profile, resolve
-from benchmark.datasets import Dataset, load_dataset
 from benchmark.errors import BenchmarkError
 from benchmark.labels import mask_path, write_mask
 from benchmark.metrics import Counts
-from benchmark.registry import Cell, methods
-from benchmark.splits import splits
-from benchmark.stage import Stage, StageInterrupted, closure
+from benchmark.stage import StageInterrupted, closure
 from methods.checkpoints import MODEL_FILE
 from methods.pseudo_labels import PseudoLabelledImages
-from tests.methods.support import FakeContext
-
-SPLIT = splits("mini")["S9"]
-
-
-class Few:
-    """The first images of a dataset: enough to run everything."""
-
-    def __init__(self, whole: Dataset, count: int) -> None:
-        self.whole, self.count = whole, count
-        self.info, self.ignore = whole.info, whole.ignore
-        self.image, self.mask = whole.image, whole.mask
-
-    def ids(self, part: Any) -> tuple[str, ...]:
-        return self.whole.ids(part)[: self.count]
-
-
-@pytest.fixture(scope="session")
-def few() -> Few:
-    return Few(load_dataset("mini"), 12)
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-def plan(method: str, variant: str = "", overrides: Mapping[str, Any] | None = None, preset: str = "paper") -> Stage:
-    settings = resolve(methods()[method], load_profile("smoke"), "mini", "S9", preset, {"test": overrides or {}})
-    return methods()[method].plan(Cell(load_dataset("mini").info, SPLIT, variant, 0, settings))
-
-
-def context_for(stage: Stage, root: Path, few: Few, **extra: Any) -> FakeContext:
-    inputs = {role: root / parent.key / "out" for role, parent in stage.inputs.items()}
-    params = json.loads(json.dumps(dict(stage.params)))
-    return FakeContext(root / stage.key, params=params, inputs=inputs, data=few, **extra)
-
-
-def run(stage: Stage, root: Path, few: Few, **extra: Any) -> FakeContext:
-    context = context_for(stage, root, few, **extra)
-    module, _, function = stage.function.partition(":")
-    getattr(importlib.import_module(module), function)(context)
-    return context
-
-
-def run_all(last: Stage, root: Path, few: Few) -> FakeContext:
-    contexts = [run(stage, root, few) for stage in closure([last])]
-    return contexts[-1]
+from tests.methods.support import Few, context_for, plan, run, run_all
 
 
 @pytest.mark.parametrize(

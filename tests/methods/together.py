@@ -17,8 +17,7 @@ import torch
 from benchmark.datasets import load_dataset
 from benchmark.stage import StageContext, StageInterrupted
 from methods import distributed
-from tests.methods.support import FakeContext
-from tests.methods.test_stages import Few
+from tests.methods.support import FakeContext, Few
 
 
 @dataclass

@@ -1,6 +1,6 @@
 """LargeFOV's loss, schedule, inference and stage, at smoke size."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,6 @@ import torch.nn.functional as F
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from benchmark.datasets import load_dataset
 from benchmark.errors import BenchmarkError
 from benchmark.labels import mask_path
 from benchmark.metrics import Counts
@@ -22,25 +21,11 @@ from methods.largefov.train import pixel_loss, schedule
 from methods.prediction import predict
 from methods.settings import InputSettings, LargeFovSettings
 from methods.training import learning_rate_factor
-from tests.methods.support import FakeContext
-from tests.methods.test_stages import Few, plan, run
+from tests.methods.support import FakeContext, Few, plan, run
 
 SHAPE = LargeFovShape("narrow", 8, hidden=16, dilation=3)
 INPUT = InputSettings(test_short=32, test_longest=48)
 LARGEFOV = {"retrain.network": "largefov"}
-
-
-@pytest.fixture(scope="module")
-def few() -> Few:
-    return Few(load_dataset("mini"), 12)
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def model() -> LargeFov:

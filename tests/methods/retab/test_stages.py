@@ -1,6 +1,5 @@
 """RETAB's stages end to end on six small pictures: what may be in a pseudo label, and exact resumption."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +21,6 @@ from tests.methods.retab.support import plan
 from tests.methods.wsss.support import NAMES, NOVEL, SECOND, VOID, Pictures, run, run_all, summary
 
 DATA = Pictures()
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def masks(folder: Path) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """RIB's stages on tiny pictures: what the labels may hold, what a killed stage keeps, and what repeats bit for bit."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -42,14 +41,6 @@ from tests.methods.wsss.support import (
 DATA = WithUntagged()
 ALL = (*NAMES, UNTAGGED)
 OWN = ("activation_maps", "label_training_images", "train_edges", "propagate", "merge_masks")
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def folder(root: Path, stage: Stage) -> Path:
