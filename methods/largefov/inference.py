@@ -2,9 +2,9 @@
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 
 from benchmark.datasets.transforms import resize_image, resized_size
+from methods.bands import resized_bands
 from methods.largefov.network import LargeFov
 from methods.maskformer.network import normalise
 from methods.settings import InputSettings
@@ -19,11 +19,11 @@ def predict(model: LargeFov, image: np.ndarray, settings: InputSettings) -> np.n
     """
     if model.training:
         raise ValueError("prediction needs the model in evaluation mode: call model.eval() first")
-    original = height, width = image.shape[:2]
+    height, width = image.shape[:2]
+    original = height, width
     size = resized_size(height, width, settings.test_short, settings.test_longest)
     resized = torch.tensor(resize_image(image, size)).to(model.scores.weight.device)
     logits = model(normalise(resized[None]))  # (1, K, H, W)
-    if size != original:
-        logits = F.interpolate(logits, size=original, mode="bilinear", align_corners=False)
-    classes: np.ndarray = logits[0].argmax(0).cpu().numpy()
+    bands = [logits[0]] if size == original else resized_bands(logits[0], original)
+    classes: np.ndarray = torch.cat([band.argmax(0) for band in bands]).cpu().numpy()
     return classes
