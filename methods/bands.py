@@ -29,6 +29,6 @@ def resized_bands(maps: Tensor, size: tuple[int, int]) -> Iterator[Tensor]:
     above = position.floor().long()
     below = (above + 1).clamp_(max=maps.shape[1] - 1)
     share = (position - above).to(maps.dtype)[:, None]
-    for band in torch.arange(height, device=maps.device).split(rows):
+    for band in torch.split(torch.arange(height, device=maps.device), rows):
         mixed = torch.lerp(maps[:, above[band]], maps[:, below[band]], share[band])
         yield resized(mixed, (len(band), width))

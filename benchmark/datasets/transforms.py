@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from benchmark.datasets.base import Image
+from benchmark.datasets.colour import through_hsv
 
 PAD_GREY = 128  # value of padded image pixels, before normalisation
 
@@ -109,50 +110,6 @@ def colour_jitter(rng: np.random.Generator, image: Image) -> Image:
     return image
 
 
-def rgb_to_hsv(image: Image) -> NDArray[np.uint8]:
-    """Return hue 0..179, saturation 0..255 and value 0..255, (H, W, 3) uint8, rounded as OpenCV rounds 8-bit images."""
-    red, green, blue = (image[..., channel].astype(np.int32) for channel in range(3))
-    value = np.maximum(np.maximum(red, green), blue)
-    spread = value - np.minimum(np.minimum(red, green), blue)
-    sector = np.where(
-        value == red, green - blue, np.where(value == green, blue - red + 2 * spread, red - green + 4 * spread)
-    )
-    hue = (sector * _HUE_FACTOR[spread] + _HALF) >> _SHIFT
-    hue += 180 * (hue < 0)
-    saturation = (spread * _SATURATION_FACTOR[value] + _HALF) >> _SHIFT
-    return np.stack([hue, saturation, value], axis=-1).astype(np.uint8)
-
-
-def hsv_to_rgb(hsv: NDArray[np.uint8]) -> Image:
-    """Return the RGB image of hue 0..179, saturation 0..255 and value 0..255, fractions dropped as in OpenCV."""
-    hue = hsv[..., 0]
-    saturation, value = (hsv[..., channel, None] * np.float32(1 / 255) for channel in (1, 2))  # (H, W, 1)
-    rgb: Image = (value * (1 - saturation * _DROP[hue]) * 255).astype(np.uint8)
-    return rgb
-
-
-_SHIFT = 12  # OpenCV divides by multiplication with fixed-point reciprocals
-_HALF = 1 << (_SHIFT - 1)
-_DIVISORS = np.maximum(np.arange(256), 1)
-_SATURATION_FACTOR = np.rint((255 << _SHIFT) / _DIVISORS).astype(np.int32)
-_HUE_FACTOR = np.rint((180 << _SHIFT) / (6.0 * _DIVISORS)).astype(np.int32)
-
-
-def _drop() -> NDArray[np.float32]:
-    """Return (180, 3): how far red, green and blue lie below the value, per unit of saturation, for each hue."""
-    sixths = np.arange(180, dtype=np.float32) * np.float32(6 / 180)
-    rising = sixths % 1
-    falling, none, full = 1 - rising, np.zeros_like(rising), np.ones_like(rising)
-    # Sectors of the colour circle from red over green and blue back to red: one channel leads, one lacks, one changes.
-    red = [none, rising, full, full, falling, none]
-    green = [falling, none, none, rising, full, full]
-    blue = [full, full, falling, none, none, rising]
-    return np.stack([np.choose(sixths.astype(int), channel) for channel in (red, green, blue)], axis=-1)
-
-
-_DROP = _drop()
-
-
 def _nearest(was: int, wanted: int) -> NDArray[np.intp]:
     """Return the source index of each of ``wanted`` places."""
     return np.arange(wanted) * was // wanted
@@ -169,8 +126,7 @@ def _sometimes(rng: np.random.Generator, step: Callable[[np.random.Generator, Im
 def _scaled(values: NDArray[Any], factor: float = 1.0, offset: float = 0.0) -> NDArray[np.uint8]:
     """Return ``values * factor + offset`` cut to 0..255, fractions dropped; one table look-up a value."""
     table = np.clip(np.arange(256, dtype=np.float32) * np.float32(factor) + np.float32(offset), 0, 255).astype(np.uint8)
-    scaled: NDArray[np.uint8] = table[values]
-    return scaled
+    return np.take(table, values)
 
 
 def _brightness(rng: np.random.Generator, image: Image) -> Image:
@@ -182,13 +138,11 @@ def _contrast(rng: np.random.Generator, image: Image) -> Image:
 
 
 def _saturation(rng: np.random.Generator, image: Image) -> Image:
-    hsv = rgb_to_hsv(image)
-    hsv[..., 1] = _scaled(hsv[..., 1], factor=rng.uniform(0.5, 1.5))
-    return hsv_to_rgb(hsv)
+    factor = rng.uniform(0.5, 1.5)
+    return through_hsv(image, lambda hue, saturation: (hue, _scaled(saturation, factor=factor)))
 
 
 def _hue(rng: np.random.Generator, image: Image) -> Image:
     turn = int(rng.integers(-18, 19))
-    hsv = rgb_to_hsv(image)
-    hsv[..., 0] = (hsv[..., 0].astype(np.int16) + turn) % 180
-    return hsv_to_rgb(hsv)
+    turned = ((np.arange(180) + turn) % 180).astype(np.int16)
+    return through_hsv(image, lambda hue, saturation: (np.take(turned, hue), saturation))

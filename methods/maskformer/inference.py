@@ -34,7 +34,7 @@ def best_classes(
     found = [
         (probabilities @ pixels).argmax(0)
         for band in resized_bands(maps, original_size)
-        for pixels in band.flatten(1).split(max(1, BLOCK // len(probabilities)), dim=1)
+        for pixels in torch.split(band.flatten(1), max(1, BLOCK // len(probabilities)), dim=1)
     ]
     return torch.cat(found).view(*original_size)
 
