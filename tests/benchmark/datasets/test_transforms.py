@@ -58,6 +58,15 @@ def test_labels_are_resized_as_torch_does(sizes: tuple[int, int, int, int]) -> N
     np.testing.assert_array_equal(resize_labels(labels, (new_height, new_width))[clear], expected.numpy()[clear])
 
 
+@pytest.mark.parametrize("short", SHORT_SIDES)
+@pytest.mark.parametrize("size", [(480, 640), (640, 480), (427, 640), (425, 640), (640, 640), (375, 500), (512, 683)])
+def test_labels_of_photographs_are_resized_as_torch_does_in_every_pixel(size: tuple[int, int], short: int) -> None:
+    labels = np.arange(size[0] * size[1], dtype=np.float64).reshape(size)
+    new = resized_size(*size, short, 2560)
+    expected = torch.nn.functional.interpolate(torch.from_numpy(labels)[None, None], size=new, mode="nearest")[0, 0]
+    np.testing.assert_array_equal(resize_labels(labels, new), expected.numpy())
+
+
 def test_nearest_takes_the_floor_not_the_centre() -> None:
     row = np.array([[0, 1, 2, 3, 4]], dtype=np.uint8)
     assert resize_labels(row, (1, 3)).tolist() == [[0, 1, 3]]  # the rule of the centre gives 0, 2, 4
