@@ -15,15 +15,20 @@ __all__ = ["Profile", "load_profile", "load_yaml", "parse_yaml", "resolve", "set
 
 Sections = Mapping[str, Mapping[str, Any]]
 FOLDER = Path(__file__).parent / "profiles"
+DEFAULT_DATASET = "mini"
 
 
 @dataclass(frozen=True)
 class Profile:
-    """Sizes of an experiment: section -> setting -> value, with exceptions for single datasets."""
+    """Sizes of an experiment: section -> setting -> value, with exceptions for single datasets.
+
+    ``dataset`` is the one that it is meant for: what commands take unless they are told of another.
+    """
 
     name: str
     path: Path
     description: str = ""
+    dataset: str = DEFAULT_DATASET
     sections: Sections = field(default_factory=dict)
     datasets: Mapping[str, Sections] = field(default_factory=dict)
 
@@ -46,25 +51,37 @@ def load_profile(name_or_path: str) -> Profile:
     Raises:
         BenchmarkError: unknown name; a section or key that no installed method declares; all such errors at once.
     """
-    path = Path(name_or_path) if _is_path(name_or_path) else FOLDER / f"{name_or_path}.yaml"
+    path = _path(name_or_path)
     if not path.is_file():
         if _is_path(name_or_path):
             raise BenchmarkError(f"there is no profile file {path}.")
         raise unknown("profile", name_or_path, profile_names(), "--profile (a path ends in .yaml)")
     data = load_mapping(path, "a profile maps sections to settings")
     description, datasets = data.pop("description", ""), data.pop("datasets", {})
-    _check(path, description, data, datasets)
-    return Profile(path.stem, path, description, data, datasets)
+    dataset = data.pop("dataset", DEFAULT_DATASET)
+    _check(path, {"description": description, "dataset": dataset}, data, datasets)
+    return Profile(path.stem, path, description, dataset, data, datasets)
+
+
+def dataset_of(profile: str) -> str:
+    """Return the dataset that a profile is meant for; of one that cannot be loaded, what most are meant for."""
+    path = _path(profile)
+    if not path.is_file():
+        return DEFAULT_DATASET
+    return str(load_mapping(path, "a profile maps sections to settings").get("dataset", DEFAULT_DATASET))
+
+
+def _path(name: str) -> Path:
+    return Path(name) if _is_path(name) else FOLDER / f"{name}.yaml"
 
 
 def _is_path(name: str) -> bool:
     return name.endswith((".yaml", ".yml")) or "/" in name
 
 
-def _check(path: Path, description: Any, sections: dict[str, Any], datasets: Any) -> None:
-    errors = []
-    if not isinstance(description, str):
-        errors.append(f"{path}: description: expected text, found {description!r}.")
+def _check(path: Path, texts: Mapping[str, Any], sections: dict[str, Any], datasets: Any) -> None:
+    wrong = [name for name, text in texts.items() if not isinstance(text, str)]
+    errors = [f"{path}: {name}: expected text, found {texts[name]!r}." for name in wrong]
     if not isinstance(datasets, dict) or not all(isinstance(value, dict) for value in datasets.values()):
         errors.append(f"{path}: datasets: expected dataset -> section -> settings, found {datasets!r}.")
         datasets = {}

@@ -118,6 +118,7 @@ def build_plan(
     overrides: Sequence[Mapping[str, Any]] = (),
     preset: str = "paper",
     data_root: Path | None = None,
+    info: "DatasetInfo | None" = None,
 ) -> Plan:
     """Return the plan of a selection; it has no cells where nothing matched.
 
@@ -131,6 +132,7 @@ def build_plan(
         overrides: dotted setting -> value; they win over profile and tables, later ones over earlier ones.
         preset: ``paper`` or ``official``.
         data_root: where the dataset lies.
+        info: what is known of the dataset, in place of a look at its files.
 
     Raises:
         BenchmarkError: every wrong name or value of tables, profile and overrides at once.
@@ -140,7 +142,7 @@ def build_plan(
     loaded = tuple(load_table(table) if isinstance(table, str) else table for table in tables)
     _check_names(loaded, methods)
     planner = _Planner(
-        info=describe(dataset, data_root),
+        info=info or describe(dataset, data_root),
         splits=splits_of(dataset),
         profile=load_profile(profile),
         preset=preset,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
     from benchmark.datasets import Dataset, TrainingView
+    from benchmark.execute.place import Place
 
 Access = Literal["training", "evaluation"]
 
@@ -17,6 +18,28 @@ Access = Literal["training", "evaluation"]
 def canonical_json(value: object) -> str:
     """Return the one JSON text of ``value``: sorted keys, no blanks. Raises TypeError or ValueError, for NaN too."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=True)
+
+
+Change = Mapping[str, Any]  # of parameters, nested: {"training": {"iterations": 1}} sets that one; None removes one
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a stage does again and again, as its ``progress`` counts it; for measurements and estimates alone.
+
+    Attributes:
+        images: that one unit computes on; 0 where it is not a matter of images.
+        network: what the network is, in any words, that an input brings, where the speed depends on it.
+        indifferent: change after which the stage is as fast, and needs nothing but its inputs.
+        brief: change after which the stage soon ends, with a result of the same kind.
+        precisions: name -> change after which it computes so precisely; empty where there is no choice.
+    """
+
+    images: int = 0
+    network: str = ""
+    indifferent: Change = field(default_factory=dict)
+    brief: Change = field(default_factory=dict)
+    precisions: Mapping[str, Change] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -35,6 +58,9 @@ class Stage:
         access: what the function may read: the training view of the data, or images with full ground truth.
         cost: expected CPU seconds on one core; for estimates only, not part of the key.
         hints: JSON values that the function may use and that cannot change its result; not part of the key.
+        shares: equal shares in which processes may divide the work: any number of processes that divides it gives the
+            same result but for rounding. 1 is work of one process; not part of the key.
+        work: what is known of its speed; not part of the key.
     """
 
     kind: str
@@ -46,6 +72,8 @@ class Stage:
     access: Access = "training"
     cost: float = 1.0
     hints: Mapping[str, Any] = field(default_factory=dict)
+    shares: int = 1
+    work: Work = field(default_factory=Work)
 
     def identity(self) -> dict[str, Any]:
         """Return what the key is the digest of."""
@@ -87,7 +115,8 @@ class StageContext(Protocol):
     """What a stage function is given.
 
     ``out`` is an empty folder that becomes the immutable result when the function returns; ``scratch`` survives a kill
-    and is where checkpoints go; ``inputs`` are the result folders of the input stages; ``hints`` change no result.
+    and is where checkpoints go; ``inputs`` are the result folders of the input stages; ``hints`` change no result;
+    ``place`` is that of this process among those that make the stage, the only one unless the stage has ``shares``.
     """
 
     params: Mapping[str, Any]
@@ -96,6 +125,7 @@ class StageContext(Protocol):
     out: Path
     scratch: Path
     device: str
+    place: "Place"
 
     def dataset(self) -> "Dataset":
         """Return the data with full ground truth. Raises BenchmarkError in a stage whose access is ``training``."""

@@ -1,8 +1,9 @@
 """The store: finished stages by key, immutable; and beside them the work on those not finished.
 
 ``stages/<key[:2]>/<key>/`` holds what a stage's function wrote, ``stage.json`` (what it was), ``result.json``
-(what came out and how), ``curves.jsonl`` and ``log.txt``. ``work/<key>/`` holds the lock, attempts, checkpoints
-(``scratch/``), progress and curves of a stage that is being made, was interrupted or failed.
+(what came out and how), ``curves.jsonl``, ``log.txt`` and ``attempts/<number>/`` with record, log and error of every
+attempt. ``work/<key>/`` holds the lock, attempts, checkpoints (``scratch/``), progress and curves of a stage that is
+being made, was interrupted or failed.
 """
 
 import re
@@ -11,6 +12,7 @@ import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -71,7 +73,7 @@ class Store:
         return resolve_prefix(prefix, [*self.keys(), *self.unfinished()], f"store {self.root}")
 
     def attempts(self, key: str) -> list[dict[str, Any]]:
-        """Return the records of a stage's attempts, oldest first: number, state, times, host, pid, error."""
+        """Return the records of a stage's attempts, oldest first (``benchmark.execute.records``)."""
         if self.find(key):
             return list(self.result(key).get("attempts", []))
         folders = sorted(self.work(key).glob("attempts/[0-9]*"), key=lambda folder: int(folder.name))
@@ -79,8 +81,42 @@ class Store:
         return [record for record in records if isinstance(record, dict) and "state" in record]
 
     def attempt_folder(self, key: str, number: int) -> Path:
-        """Return the folder with the record, log and error of one attempt at an unfinished stage."""
-        return self.work(key) / "attempts" / str(number)
+        """Return the folder with record, log and error of one attempt; old results may lack it."""
+        return (self.find(key) or self.work(key)) / "attempts" / str(number)
+
+    def checkpoint_time(self, key: str) -> float:
+        """Return when the newest file in ``scratch/`` was written, in seconds since the epoch; 0 for none."""
+        files = (path for path in (self.work(key) / "scratch").rglob("*") if path.is_file())
+        return max(map(_written, files), default=0.0)
+
+    def last_sign(self, key: str, number: int) -> float:
+        """Return when an attempt at an unfinished stage last wrote something, in seconds since the epoch."""
+        work, folder = self.work(key), self.attempt_folder(key, number)
+        signs = (work / "curves.jsonl", work / "progress.json", folder / "log.txt", folder / "attempt.json")
+        return max(map(_written, signs))
+
+    def deaths(self, key: str) -> int:
+        """Return how many attempts at an unfinished stage have died since the last one that got anywhere.
+
+        An attempt died if a process of it ended without a word, so that its record says ``running`` while nobody holds
+        the lock, or was killed by a signal. One that raised an exception, was asked to stop, or still runs did not. An
+        attempt got somewhere, however it ended, if it left a newer file in ``scratch/`` than it had found there: the
+        next one goes on from it, and deaths up to and including its own are not counted. A stage that keeps nothing in
+        ``scratch/`` gets nowhere until it is complete. Complete stages and those never attempted have 0.
+        """
+        records = [] if self.find(key) else self.attempts(key)
+        running = {record["number"] for record in records if record["state"] == "running"}
+        if running and not self.locked(key):
+            records = self.attempts(key)  # again: what ran may have ended, or the next one begun, before we looked
+            unheard = {record["number"] for record in records if record["state"] == "running"} & running
+        else:
+            unheard = {number for number in running if number != records[-1]["number"]}
+        checkpoints = [*(record.get("checkpoint", 0.0) for record in records), self.checkpoint_time(key)]
+        deaths = 0
+        for record, (found, left) in zip(records, pairwise(checkpoints), strict=True):
+            died = record.get("died", False) or record["number"] in unheard
+            deaths = 0 if left > found else deaths + died
+        return deaths
 
     def state(self, key: str) -> State:
         """Return how a stage stands; an attempt whose process died unheard counts as interrupted."""
@@ -152,6 +188,14 @@ class Store:
             state = "is damaged" if path.exists() else "does not exist"
             raise BenchmarkError(f"{path} {state}; delete its folder and run again.")
         return content
+
+
+def _written(path: Path) -> float:
+    """Return when a file was written, 0 where it is not there (any more)."""
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def check_prefix(prefix: str) -> None:

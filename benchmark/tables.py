@@ -43,11 +43,13 @@ class Plot(_Model):
         kind: ``lines`` has a line a column, ``row_bars`` a group of bars a row; ``grouped_bars`` and ``curve`` have a
             series a row.
         x: ``column``, ``novel_ratio``, or the last part of a dotted setting that rows or columns set.
+        label: what stands under the axis, where x does not say it.
         nominal: positions that the paper prints for its columns, in the unit of x.
     """
 
     kind: Literal["lines", "row_bars", "grouped_bars", "curve"]
     x: str = "column"
+    label: str = ""
     nominal: tuple[float, ...] = ()
 
     @property
@@ -85,6 +87,7 @@ class Table(_Model):
         columns, rows: what is crossed.
         paper: row label -> printed value of each column, ``None`` where nothing is printed.
         orderings: statements about rows that the paper's text makes, checked against our numbers.
+        reported: column that is reported whatever the others have; captions say which of them was the best in each row.
         plot: how the table is drawn.
     """
 
@@ -97,11 +100,18 @@ class Table(_Model):
     rows: tuple[Row, ...] = Field(min_length=1)
     paper: Mapping[str, tuple[float | None, ...]] = Field(default_factory=dict)
     orderings: tuple[str, ...] = ()
+    reported: str = ""
     plot: Plot = Plot(kind="grouped_bars")
 
     @model_validator(mode="after")
     def _consistent(self) -> "Table":
-        faults = [*self._repeated(), *self._misprinted(), *self._misplaced(), *self._misordered()]
+        faults = [
+            *self._repeated(),
+            *self._misprinted(),
+            *self._unreported(),
+            *self._misplaced(),
+            *self._misordered(),
+        ]
         if faults:
             raise ValueError("; ".join(faults))
         return self
@@ -120,6 +130,11 @@ class Table(_Model):
                 yield f"paper has {len(values)} values for row {label!r}, but there are {len(self.columns)} columns"
         if self.plot.nominal and len(self.plot.nominal) != len(self.columns):
             yield f"plot has {len(self.plot.nominal)} nominal positions, but there are {len(self.columns)} columns"
+
+    def _unreported(self) -> Iterator[str]:
+        labels = [column.label for column in self.columns]
+        if self.reported and self.reported not in labels:
+            yield str(unknown("column", self.reported, labels, "reported")).removesuffix(".")
 
     def _misplaced(self) -> Iterator[str]:
         """Say which rows or columns along the plot's axis have no place on it."""

@@ -107,7 +107,15 @@ def _rebuilt(described: Mapping[str, str]) -> Network:
 
 def _write(path: Path, state: dict[str, Tensor], metadata: dict[str, str] | None = None) -> None:
     """Write a file from Python, whose errors say that a disk is full; safetensors raises one of its own."""
-    path.write_bytes(save(state, metadata))
+    path.write_bytes(_in_order(save(state, metadata)))
+
+
+def _in_order(content: bytes) -> bytes:
+    """Return a safetensors file with a sorted header: the library writes metadata in the order of a random hash."""
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = json.dumps(json.loads(content[8:end]), sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    header += b" " * (-len(header) % 8)  # tensors start at multiples of 8, as the library has them
+    return len(header).to_bytes(8, "little") + header + content[end:]
 
 
 def _way_out(path: Path) -> str:

@@ -1,32 +1,21 @@
-"""One training on several GPUs: one process for each, all of them making the same step.
+"""One training by several processes, one for each GPU, all of them making the same step.
 
-Every process runs the same stage function. Process r of R computes groups r, r + R, ... of the groups that
-``training.emulate_world_size`` cuts a batch into, and the gradients are added up over the processes before each step
-(``methods.groups``, ``methods.training``). So a stage gives what one process gives, but for the order in which numbers
-are added. The first process alone logs, saves checkpoints and writes results; a request to stop that reaches any of
-them stops all before the same step, and a run goes on from a checkpoint with another number of processes as well.
+Every process runs the same stage function, which ``together`` makes meet the others. Process r of R computes groups r,
+r + R, ... of the groups that ``training.emulate_world_size`` cuts a batch into (the ``shares`` of the stage), and the
+gradients are added up over the processes before each step (``methods.groups``, ``methods.training``). So a stage gives
+what one process gives, but for the order in which numbers are added. The first process alone logs, saves checkpoints
+and writes results; a request to stop that reaches any of them stops all before the same step, and a run goes on from a
+checkpoint with another number of processes as well.
 
-A script that has a stage function and a context is started once for each GPU, by either of
-
-    torchrun --nproc-per-node 4 SCRIPT
-    srun --ntasks 4 --gpus-per-task 1 --kill-on-bad-exit python SCRIPT
-
-and says
-
-    make_together(train_simformer, context, find_place())
-
-One process that fails leaves the others waiting for ``PATIENCE``; the launcher is to end them. Stages that do not train
-are made by one process.
+The processes are started by ``run --processes``, or by srun around ``benchmark.execute.worker``. One that fails leaves
+the others waiting for ``PATIENCE`` at most; whoever started them ends them before.
 """
 
-import os
-import re
-import tempfile
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -34,47 +23,21 @@ from torch import Tensor
 from torch.profiler import record_function
 
 from benchmark.errors import BenchmarkError
-from benchmark.stage import StageContext, StageFunction
-
-if TYPE_CHECKING:
-    from benchmark.datasets import Dataset, TrainingView
+from benchmark.execute.place import Place
+from benchmark.stage import StageContext, StageFunction, StageInterrupted
 
 PATIENCE = timedelta(minutes=10)
 
 
-class Place(NamedTuple):
-    """A process among those of a training.
+def together(function: StageFunction) -> StageFunction:
+    """Return the stage function for a stage with ``shares``: it meets the other processes before anything else."""
 
-    Attributes:
-        rank: 0 is the first.
-        size: number of processes.
-        local: rank among those on the same node.
-        meeting: URL at which they find each other.
-    """
+    @functools.wraps(function)
+    def joint(context: StageContext) -> Mapping[str, Any]:
+        with joined(context.place, context.device):
+            return function(context)
 
-    rank: int = 0
-    size: int = 1
-    local: int = 0
-    meeting: str = "env://"
-
-
-def find_place(environment: Mapping[str, str] = os.environ) -> Place:
-    """Return where torchrun or srun has put this process; the only one, where neither has started it."""
-    if "WORLD_SIZE" in environment:
-        rank, size, local = (int(environment[name]) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"))
-        return Place(rank, size, local)
-    size = int(environment.get("SLURM_STEP_NUM_TASKS", "1"))
-    if size == 1:
-        return Place()
-    job, step, rank, local = (int(environment[f"SLURM_{name}"]) for name in ("JOB_ID", "STEP_ID", "PROCID", "LOCALID"))
-    host = environment.get("MASTER_ADDR") or _first_host(environment["SLURM_STEP_NODELIST"])
-    port = environment.get("MASTER_PORT") or 20_000 + (job + 101 * step) % 20_000  # trainings may share a node
-    return Place(rank, size, local, f"tcp://{host}:{port}")
-
-
-def _first_host(nodes: str) -> str:
-    """Return ``n07`` for Slurm's ``n[07-08,11]`` and for ``n07,m1``."""
-    return re.sub(r"^([^,\[]*)(?:\[([^-,\]]*).*|,.*)?$", r"\1\2", nodes)
+    return joint
 
 
 @contextmanager
@@ -95,48 +58,10 @@ def joined(place: Place, device: str) -> Iterator[None]:
     )
     try:
         yield
-    finally:
+    except StageInterrupted:
         dist.destroy_process_group()
-
-
-def make_together(function: StageFunction, context: StageContext, place: Place) -> Mapping[str, Any]:
-    """Run a stage function as one of several processes; only the first leaves anything behind.
-
-    Args:
-        function: a training.
-        context: of the stage, the same on every process, on a file system that all of them see.
-        place: of this process.
-    """
-    with joined(place, context.device):
-        if place.rank == 0:
-            return function(context)
-        with tempfile.TemporaryDirectory(prefix="weakshot-process-") as folder:
-            return function(Follower(context, Path(folder)))
-
-
-class Follower:
-    """The context of a process other than the first: it reads what the first reads, and writes where nobody looks."""
-
-    def __init__(self, context: StageContext, out: Path) -> None:
-        self._context = context
-        self.params, self.hints, self.inputs = context.params, context.hints, context.inputs
-        self.scratch, self.device, self.out = context.scratch, context.device, out
-
-    def dataset(self) -> "Dataset":
-        return self._context.dataset()
-
-    def training_view(self) -> "TrainingView":
-        return self._context.training_view()
-
-    def log(self, step: int, **metrics: float) -> None:
-        pass
-
-    def progress(self, done: int, total: int) -> None:
-        pass
-
-    @property
-    def stop_requested(self) -> bool:
-        return self._context.stop_requested
+        raise
+    dist.destroy_process_group()  # not after a failure: NCCL would wait for the others, who wait for this process
 
 
 def rank() -> int:

@@ -8,14 +8,19 @@ from benchmark.stage import StageContext
 from methods.checkpoints import MODEL_FILE, load_model
 from methods.prediction import predict
 from methods.settings import InputSettings, from_json
+from methods.snapshots import snapshot_file
 
 
 def evaluate(context: StageContext) -> Mapping[str, Any]:
-    """Stage function: writes ``counts.npz`` for the network of input stage ``model`` over one part of the dataset."""
+    """Stage function: writes ``counts.npz`` for the network of input stage ``model`` over one part of the dataset.
+
+    With a parameter ``iteration`` it is the network that the training kept after so many of them.
+    """
     dataset = context.dataset()
     classes = len(dataset.info.classes)
     settings = from_json(InputSettings, context.params["input"])
-    model = load_model(context.inputs["model"] / MODEL_FILE, context.device)
+    file = snapshot_file(context.params["iteration"]) if "iteration" in context.params else MODEL_FILE
+    model = load_model(context.inputs["model"] / file, context.device)
     counts = CountsBuilder(classes)
     ids = dataset.ids(context.params["part"])
     for done, image_id in enumerate(ids):

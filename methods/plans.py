@@ -9,7 +9,8 @@ from dataclasses import replace
 from typing import Any, Literal, TypeVar
 
 from benchmark.registry import Cell
-from benchmark.stage import Stage
+from benchmark.stage import Stage, Work
+from methods import work
 from methods.files import given_file
 from methods.limits import check_groups, check_network, check_passes
 from methods.settings import (
@@ -22,6 +23,7 @@ from methods.settings import (
     TrainingSettings,
     to_json,
 )
+from methods.snapshots import evaluated_iteration
 
 SHARED_SETTINGS: dict[str, type] = {
     "input": InputSettings,
@@ -100,6 +102,7 @@ def tag_classifier(cell: Cell, settings: Any, title: str) -> Stage:
             "pretrain": to_json(settings),
         },
         cost=settings.iterations * settings.seconds_per_iteration,
+        work=work.training("pretrain", settings.batch),
     )
 
 
@@ -141,6 +144,11 @@ def hints(cell: Cell) -> dict[str, Any]:
     return {"workers": cell.settings["input"].workers}
 
 
+def training_work(cell: Cell) -> Work:
+    """Return what a training of MaskFormer does at every iteration."""
+    return work.training("training", cell.settings["training"].batch, precise=True, kept=True)
+
+
 def training_cost(cell: Cell) -> float:
     """Return the expected CPU seconds of one plain training."""
     settings: TrainingSettings = cell.settings["training"]
@@ -158,6 +166,8 @@ def supervised(cell: Cell) -> Stage:
         inputs=pretrain(cell),
         cost=training_cost(cell),
         hints=hints(cell),
+        shares=cell.settings["training"].emulate_world_size,
+        work=training_work(cell),
     )
 
 
@@ -179,6 +189,8 @@ def retrain(
         inputs={**pretrain(cell), "pseudo_labels": pseudo_labels},
         cost=training_cost(cell),
         hints=hints(cell),
+        shares=cell.settings["training"].emulate_world_size,
+        work=training_work(cell),
     )
 
 
@@ -204,6 +216,7 @@ def _retrain_largefov(cell: Cell, pseudo_labels: Stage, title: str) -> Stage:
         inputs={**backbone, "pseudo_labels": pseudo_labels},
         cost=settings.iterations * settings.seconds_per_iteration,
         hints=hints(cell),
+        work=work.training("largefov", settings.batch, precise=True, kept=True),
     )
 
 
@@ -218,21 +231,29 @@ def pseudo_labels(cell: Cell, model: Stage, title: str) -> Stage:
         params={**data(cell), "novel": list(cell.split.novel), "input": test_input(cell)},
         inputs={"model": model},
         cost=cell.dataset.train * settings.seconds_per_image,
+        work=work.inference(model),
     )
 
 
 def evaluate(cell: Cell, model: Stage, title: str) -> Stage:
-    """Return the counts of ``model`` on the test images; every split's mIoU is a function of them."""
+    """Return the counts of ``model`` on the test images; every split's mIoU is a function of them.
+
+    Raises:
+        BenchmarkError: ``evaluation.at`` asks for a network that ``model`` does not keep.
+    """
     settings: EvaluationSettings = cell.settings["evaluation"]
+    iteration = evaluated_iteration(settings.at, model)
+    on_the_way = {"iteration": iteration} if iteration else {}
     return Stage(
         kind="evaluate",
-        name=f"evaluation of {title}, seed {cell.seed}",
+        name=f"evaluation of {title}{f' after iteration {iteration}' if iteration else ''}, seed {cell.seed}",
         function="methods.evaluation:evaluate",
         version=1,
-        params={**data(cell), "part": settings.part, "input": test_input(cell)},
+        params={**data(cell), "part": settings.part, "input": test_input(cell), **on_the_way},
         inputs={"model": model},
         access="evaluation",
         cost=cell.dataset.test * settings.seconds_per_image,
+        work=work.inference(model),
     )
 
 
@@ -247,6 +268,7 @@ def assess(cell: Cell, labels: Stage) -> Stage:
         inputs={"labels": labels},
         access="evaluation",
         cost=0.002 * cell.dataset.train,
+        work=work.IMAGE,
     )
 
 

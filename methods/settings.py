@@ -67,7 +67,12 @@ class MaskFormerSettings:
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """Optimiser and schedule [2.6]."""
+    """Optimiser and schedule [2.6].
+
+    ``snapshots`` counts points of the schedule where the released code counts iterations between them, so that it means
+    the same in a schedule of any length: 6 is every 10,000 of 60,000 iterations [6.2]. Evaluations take them by
+    ``evaluation.at``; no other result depends on them.
+    """
 
     iterations: Natural = 60_000
     batch: Count = 8
@@ -82,6 +87,7 @@ class TrainingSettings:
     micro_batch: Natural = 0  # images a backward pass, for memory; 0 is the whole group. Not with pixel pairs
     precision: Precision = "fp32"  # of convolutions and products on a GPU; bf16: of the network's forward pass alone
     channels_last: bool = False  # hold the weights in that layout; images come in it anyway
+    snapshots: Count = 1  # networks kept, at equal distances of the schedule; the last one is the trained network
     seconds_per_iteration: Weight = 14.0  # CPU seconds; for estimates only
 
 
@@ -151,9 +157,10 @@ class LargeFovSettings:
     warmup: Natural = 0
     poly: Weight = 0.9
     log_every: Count = 50
-    micro_batch: Natural = 0  # these three as in ``training``
+    micro_batch: Natural = 0  # these four as in ``training``
     precision: Precision = "fp32"
     channels_last: bool = False
+    snapshots: Count = 1
     seconds_per_iteration: Weight = 230.0  # CPU seconds; for estimates only
 
 
@@ -162,6 +169,7 @@ class EvaluationSettings:
     """Inference on whole images [6.3]."""
 
     part: Literal["test", "val"] = "test"  # "val" to choose a recipe without looking at the test images
+    at: float | str = 1.0  # which network: the one after that share of its training, as 1/6; ``snapshots`` keeps them
     seconds_per_image: Weight = 2.0  # CPU seconds; for estimates only
 
 
@@ -170,6 +178,7 @@ S = TypeVar("S")
 # Fields that cannot change a result: they stay out of stage parameters and so out of keys.
 ESTIMATES = frozenset({"seconds_per_iteration", "seconds_per_image"})
 WITHOUT_EFFECT = ESTIMATES | {"workers"}  # stages are told of the others as hints
+UNLESS_CHANGED = frozenset({"snapshots"})  # with its default a result is what it was before there was such a field
 
 
 def to_json(settings: object) -> dict[str, Any]:
@@ -178,6 +187,7 @@ def to_json(settings: object) -> dict[str, Any]:
         field.name: list(value) if isinstance(value := getattr(settings, field.name), tuple) else value
         for field in fields(settings)  # type: ignore[arg-type]
         if field.name not in WITHOUT_EFFECT
+        and not (field.name in UNLESS_CHANGED and getattr(settings, field.name) == field.default)
     }
 
 

@@ -1,6 +1,7 @@
 """MaskFormer trained on every mask it is shown: FullyOracle, and the re-training on pseudo labels (`*`)."""
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
@@ -11,6 +12,7 @@ from benchmark.errors import BenchmarkError
 from benchmark.stage import StageContext
 from methods.batches import Batch, CropSource, TrainingImages
 from methods.checkpoints import BACKBONE_FILE, MODEL_FILE, load_backbone, load_imagenet, save_model
+from methods.distributed import together
 from methods.groups import Groups
 from methods.largefov.network import LargeFov
 from methods.loading import Loader
@@ -60,8 +62,9 @@ def crop_source(context: StageContext, view: TrainingView) -> CropSource:
     return source
 
 
+@together
 def train_supervised(context: StageContext) -> Mapping[str, Any]:
-    """Stage function: writes the trained network.
+    """Stage function: writes the trained network, and what ``training.snapshots`` keeps on the way.
 
     With an input stage ``pseudo_labels`` its masks replace the training view's [7]; a missing one is an error.
     """
@@ -88,9 +91,13 @@ def train_supervised(context: StageContext) -> Mapping[str, Any]:
         context.hints.get("workers", 0),
     )
     parameters = parameter_groups(model, (), schedule.lr, schedule.weight_decay, schedule.backbone_lr_multiplier)
+
+    def save(path: Path) -> None:
+        save_model(path, model, settings, len(view.classes))
+
     with loader:
-        final = train(context, nn.ModuleDict({"model": model}), parameters, losses, schedule, seed=seed)
-    save_model(context.out / MODEL_FILE, model, settings, len(view.classes))
+        final = train(context, nn.ModuleDict({"model": model}), parameters, losses, schedule, seed=seed, save=save)
+    save(context.out / MODEL_FILE)
     return final
 
 

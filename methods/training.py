@@ -16,6 +16,7 @@ from benchmark.stage import StageContext, StageInterrupted
 from methods import distributed
 from methods.precision import arithmetic
 from methods.settings import TrainingSettings
+from methods.snapshots import Snapshots, iterations_kept
 
 CHECKPOINT_SECONDS = 30.0
 
@@ -49,6 +50,7 @@ def train(
     replicas: Sequence[nn.Module] = (),
     optimiser_of: Callable[[Groups], torch.optim.Optimizer] = adamw,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    save: Callable[[Path], None] | None = None,
 ) -> dict[str, float]:
     """Train ``modules`` in place and return the last logged losses.
 
@@ -65,6 +67,8 @@ def train(
         replicas: of ``modules``, one a group; the buffers of each are those of the process that computes its group.
         optimiser_of: makes the optimiser of the groups; its state is part of every checkpoint.
         checkpoint_seconds: time between checkpoints.
+        save: writes the network into a file. It is called for each of ``settings.snapshots`` but the last, which is the
+            caller's; the result's folder holds them when this returns.
 
     Raises:
         TrainingDivergedError: a loss is NaN or infinite.
@@ -78,6 +82,7 @@ def train(
     checkpoint = Checkpoint(context.scratch / "checkpoint.pt", modules, optimiser, replicas)
     start, window = checkpoint.restore()
     _check_start(start, context)
+    snapshots = _snapshots(context, settings, save)
     saved = time.monotonic()
     means: dict[str, float] = {}
     modules.train()
@@ -103,7 +108,9 @@ def train(
             means = {name: math.fsum(v.get(name, 0.0) for v in window) / len(window) for name in window[-1]}
             context.log(step + 1, lr=optimiser.param_groups[0]["lr"], **means)
             window.clear()
+        snapshots.keep(step + 1)
         context.progress(step + 1, settings.iterations)
+    snapshots.publish(context.out)
     modules.eval()
     return means
 
@@ -116,6 +123,13 @@ def _check_start(step: int, context: StageContext) -> None:
             f"the processes of this training do not see the same checkpoint in {context.scratch}: this one goes on at "
             f"iteration {step}, others elsewhere. Put the store on a file system that all nodes share."
         )
+
+
+def _snapshots(context: StageContext, settings: TrainingSettings, save: Callable[[Path], None] | None) -> Snapshots:
+    """Return what keeps networks on the way: of several processes the first alone."""
+    if save is None or distributed.rank() > 0:
+        return Snapshots(context.scratch, (), lambda _: None)
+    return Snapshots(context.scratch, iterations_kept(settings.iterations, settings.snapshots), save)
 
 
 def _backward(passes: Iterable[Losses], parameters: Sequence[Tensor], groups: int, step: int) -> dict[str, float]:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import click
 
 from benchmark.commands.options import Selection, selection_options
+from benchmark.commands.status import attempt_line
 from benchmark.errors import Exit
 from benchmark.stage import closure
 from benchmark.store import check_prefix, resolve_prefix
@@ -33,12 +34,15 @@ def command(selection: Selection, a: str, b: str, as_json: bool) -> int:
     specs = _Specs(selection)
     first, second = specs.resolve(a), specs.resolve(b)
     found = list(differences(first, second, specs.get))
+    attempts = {key: selection.store.attempts(key) for key in (first, second)}
     if as_json:
         content = {"a": first, "b": second, "same": first == second, "differences": [one._asdict() for one in found]}
-        click.echo(json.dumps(content, indent=1))
+        click.echo(json.dumps(content | {"attempts": attempts}, indent=1))
         return Exit.OK
     for key in (first, second):
         click.echo(f"{key[:12]}  {specs.get(key)['name']}")
+        for attempt in attempts[key] if len(attempts[key]) > 1 else ():
+            click.echo(f"  {attempt_line(attempt, dead=not selection.store.locked(key))}")
     click.echo("\n".join(_line(one) for one in found) or "the same stage")
     return Exit.OK
 

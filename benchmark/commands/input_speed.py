@@ -17,9 +17,10 @@ from benchmark.datasets.transforms import colour_jitter, crop_image, random_wind
 from benchmark.errors import BenchmarkError
 from benchmark.execute.machine import available_cores
 from benchmark.randomness import generator
+from benchmark.speed.photographs import COCO, draw_mask, draw_photograph, write_photograph
 from benchmark.stage import Stage
 
-HEIGHT, WIDTH = 480, 640  # of most photographs of COCO, whose files have about 160 KB
+HEIGHT, WIDTH = COCO
 CLASSES = 171
 DIFFERENT = 16  # photographs; more images are other crops of them
 WARM_UP = 4  # images
@@ -81,14 +82,7 @@ def draw_photographs(folder: Path) -> Path:
     """Write JPEG files with the size and, roughly, the detail of photographs; return the folder."""
     rng = np.random.default_rng(0)
     for number in range(DIFFERENT):
-        photograph = rng.normal(0, 15, (HEIGHT, WIDTH, 3)) + 128
-        for cells in (2, 8, 32):
-            coarse = rng.normal(0, 30, (3, cells, cells)).astype(np.float32)
-            for channel, one in enumerate(coarse):
-                smooth = Pillow.fromarray(one).resize((WIDTH, HEIGHT), Pillow.Resampling.BILINEAR)
-                photograph[..., channel] += np.asarray(smooth)
-        pixels = photograph.clip(0, 255).astype(np.uint8)
-        Pillow.fromarray(pixels).save(folder / f"{number}.jpg", quality=90)
+        write_photograph(draw_photograph(rng, COCO), folder / f"{number}.jpg")
     return folder
 
 
@@ -99,7 +93,8 @@ class _Photographs:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._patches = np.random.default_rng(0).integers(0, CLASSES, (DIFFERENT, 6, 8), dtype=np.uint8)
+        rng = np.random.default_rng(0)
+        self._masks = [draw_mask(rng, COCO, CLASSES) for _ in range(DIFFERENT)]
         self.info = DatasetInfo("photographs", "", tuple(map(str, range(CLASSES))), "", DIFFERENT, 0)
 
     def ids(self, part: Part) -> tuple[str, ...]:
@@ -110,7 +105,7 @@ class _Photographs:
             return np.array(picture.convert("RGB"))
 
     def mask(self, image_id: str) -> Mask:
-        return np.kron(self._patches[int(image_id)], np.ones((HEIGHT // 6, WIDTH // 8), np.uint8))
+        return self._masks[int(image_id)].copy()
 
 
 class _Crops:

@@ -13,11 +13,13 @@ from benchmark.errors import BenchmarkError
 from benchmark.store import Store
 
 if TYPE_CHECKING:
+    from benchmark.datasets import DatasetInfo
     from benchmark.plan import Plan
 
 R = TypeVar("R")
 
 ALL_TABLES = ("1", "2", "3", "baselines", "stages")
+MORE_TABLES = ("course",)  # not part of ``all``: at most profiles it has trainings of its own
 PRESETS = ("paper", "official")
 RETRAIN_NETWORKS = ("maskformer", "largefov")
 LARGEST_SEED = 2**32 - 1  # what every generator takes
@@ -103,8 +105,11 @@ class Selection:
         """Return the same selection of other tables; ``all`` and comma lists are spelled out."""
         return dataclasses.replace(self, tables=table_names(names))
 
-    def plan(self) -> "Plan":
-        """Return the cells and stages of the selection. Raises BenchmarkError for any wrong name or value."""
+    def plan(self, info: "DatasetInfo | None" = None) -> "Plan":
+        """Return the cells and stages of the selection, ``info`` as in ``build_plan``.
+
+        Raises BenchmarkError for any wrong name or value.
+        """
         from benchmark.plan import build_plan
 
         return build_plan(
@@ -117,13 +122,16 @@ class Selection:
             overrides=(self.overrides,),
             preset=self.preset,
             data_root=self.data_root,
+            info=info,
         )
 
     def results_folder(self) -> Path:
         """Return where tables and plots go: ``--out``, else ``results/<dataset>-<profile>`` beside the store."""
         if self.out is not None:
             return self.out
-        parts = [_stem(self.dataset), _stem(self.profile), *([] if self.preset == "paper" else [self.preset])]
+        from benchmark.splits import source
+
+        parts = [source(self.dataset).dataset, _stem(self.profile), *([] if self.preset == "paper" else [self.preset])]
         return self.store.root.parent / "results" / "-".join(parts)
 
     def __str__(self) -> str:
@@ -146,19 +154,25 @@ def table_names(names: Iterable[str]) -> tuple[str, ...]:
     spelled = (one for part in flat if part for one in (ALL_TABLES if part == "all" else (part,)))
     found = tuple(dict.fromkeys(spelled))
     if names and not found:
-        known = ", ".join(ALL_TABLES)
+        known = ", ".join((*ALL_TABLES, *MORE_TABLES))
         raise BenchmarkError(f"{', '.join(map(repr, names))} names no table; write {known}, all or the path of a file.")
     return found
 
 
 def selection_options(
     table: Literal["option", "none"] = "option",
+    *,
+    tables: str = "all",
+    profile: str = "mini",
+    writes: Literal["folder", "file"] = "folder",
 ) -> Callable[[Callable[..., R]], Callable[..., R]]:
     """Give a command the shared options and pass it ``selection: Selection`` in their place.
 
     Args:
-        table: ``option`` adds ``--table`` (default ``all``); with ``none`` the command takes its tables itself and
-            calls ``selection.with_tables``.
+        table: ``option`` adds ``--table``; with ``none`` the command takes its tables itself and calls
+            ``selection.with_tables``.
+        tables, profile: defaults.
+        writes: what ``--out`` names; a file may also be named by the folder that it goes into.
     """
 
     def decorate(command: Callable[..., R]) -> Callable[..., R]:
@@ -167,27 +181,30 @@ def selection_options(
             return command(selection=_selection(values), **values)
 
         shown: Callable[..., R] = wrapped
-        for option in reversed(_options(with_table=table == "option")):
+        for option in reversed(_options(tables if table == "option" else None, profile, writes)):
             shown = option(shown)
         return shown
 
     return decorate
 
 
-def _options(*, with_table: bool) -> list[Callable[..., Any]]:
+def _options(tables: str | None, profile: str, writes: str) -> list[Callable[..., Any]]:
     table = click.option(
         "--table",
         "tables",
         multiple=True,
-        default=("all",),
-        metavar="1|2|3|baselines|stages|all|PATH",
-        help="Tables to work on; several with commas or by repeating the option.  [default: all]",
+        default=(tables,),
+        metavar="1|2|3|baselines|stages|all|course|PATH",
+        help="Tables to work on; several with commas or by repeating the option; all is every one before it.  "
+        f"[default: {tables}]",
     )
     return [
-        *([table] if with_table else []),
-        click.option("--dataset", default="mini", show_default=True, help="Name, or path of a dataset YAML."),
+        *([table] if tables else []),
         click.option(
-            "--profile", default="mini", show_default=True, help="smoke, mini, paper, or path of a profile YAML."
+            "--dataset", help="Name, or path of a dataset YAML.  [default: what the profile is meant for, mostly mini]"
+        ),
+        click.option(
+            "--profile", default=profile, show_default=True, help="smoke, mini, paper, or path of a profile YAML."
         ),
         click.option(
             "--preset",
@@ -233,8 +250,9 @@ def _options(*, with_table: bool) -> list[Callable[..., Any]]:
         click.option("--data-root", type=click.Path(path_type=Path), help="Folder in which the dataset lies."),
         click.option(
             "--out",
-            type=click.Path(file_okay=False, path_type=Path),
-            help="Folder for tables and plots.  [default: results/DATASET-PROFILE beside the store]",
+            type=click.Path(file_okay=writes == "file", path_type=Path),
+            help=f"{'File, or folder for it' if writes == 'file' else 'Folder for tables and plots'}.  "
+            "[default: results/DATASET-PROFILE beside the store]",
         ),
     ]
 
@@ -245,7 +263,7 @@ def _selection(values: dict[str, Any]) -> Selection:
     overrides = _with_short("--from-checkpoint", "oracle.checkpoint", values.pop("from_checkpoint"), overrides)
     return Selection(
         tables=table_names(values.pop("tables", ())),
-        dataset=values.pop("dataset"),
+        dataset=values.pop("dataset") or _meant_for(values["profile"]),
         profile=values.pop("profile"),
         preset=values.pop("preset"),
         store=Store(values.pop("store")),
@@ -256,6 +274,12 @@ def _selection(values: dict[str, Any]) -> Selection:
         data_root=values.pop("data_root"),
         out=values.pop("out"),
     )
+
+
+def _meant_for(profile: str) -> str:
+    from benchmark.config import dataset_of
+
+    return dataset_of(profile)
 
 
 def _with_short(option: str, name: str, value: str | None, overrides: Mapping[str, Any]) -> Mapping[str, Any]:

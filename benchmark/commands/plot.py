@@ -10,7 +10,7 @@ from benchmark.commands.table import finish
 @click.argument("name", metavar="N")
 @selection_options(table="none")
 def command(selection: Selection, name: str) -> None:
-    """Draw table N (1, 2, 3, baselines, stages, all, or a path) as PNG and PDF, and print their paths.
+    """Draw table N (1, 2, 3, baselines, stages, all, course, or a path) as PNG and PDF, and print their paths.
 
     Cells without a number leave a gap. Exit code 1 while cells that could be run lack seeds.
     """

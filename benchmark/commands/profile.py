@@ -107,6 +107,7 @@ def measure(plan: Plan, stage: Stage, store: Store, iterations: int, trace: Path
     from benchmark.execute.context import WorkContext
     from benchmark.execute.machine import one_thread
     from benchmark.execute.messages import job_of
+    from benchmark.speed.running import make_inputs
 
     make_inputs(plan, stage, store)
     one_thread()
@@ -138,24 +139,6 @@ def measure(plan: Plan, stage: Stage, store: Store, iterations: int, trace: Path
             wall_ms=1000 * stopwatch.seconds / iterations,
             sections={label: ms / iterations for label, ms in _sections(profiler).items()},
         )
-
-
-def make_inputs(plan: Plan, stage: Stage, store: Store) -> None:
-    """Make what the stage reads, in this process, unless it is there."""
-    from benchmark.execute.display import display
-    from benchmark.execute.session import make_stages
-
-    missing = [parent for parent in closure(stage.inputs.values()) if not store.find(parent)]
-    if not missing:
-        return
-    shown = display(missing, 0, quiet=False)
-    try:
-        session = make_stages(plan, missing, store, 0, [shown])
-    finally:
-        shown.close()
-    failed = [end.message for end in session.outcomes.values() if end.state != "done"]
-    if session.interrupted or failed:
-        raise BenchmarkError(f"what stage {stage.name!r} needs could not be made: {'; '.join(failed) or 'interrupted'}")
 
 
 @contextmanager

@@ -51,6 +51,37 @@ def describe(name: str, root: Path | None = None) -> DatasetInfo:
     return load_dataset(name, root).info
 
 
+def as_published(name: str) -> DatasetInfo:
+    """Return what is known of a published dataset without its files: no digest, but how many images it has.
+
+    All images that are left out as published are training images.
+    """
+    from benchmark.datasets.preparation.recipes import RECIPES
+
+    recipe = RECIPES[name]
+    train = recipe.published["train"] - len(recipe.excluded)
+    return DatasetInfo(name, recipe.title, recipe.classes, "", train, recipe.published["test"])
+
+
+def as_listed(name: str, root: Path | None = None) -> DatasetInfo | None:
+    """Return what a plan needs but the digest, without a look at images; ``None`` for mini, which is known at once.
+
+    Raises BenchmarkError for a YAML, or lists, that cannot be read.
+    """
+    if name == "mini":
+        return None
+    if name in published():
+        return as_published(name)
+    layout = layout_of(name, root)
+    train, test = len(layout.parts["train"]), len(layout.parts["test"])
+    return DatasetInfo(layout.name, layout.title, layout.classes, "", train, test)
+
+
+def is_absent(name: str, root: Path | None = None) -> bool:
+    """Return whether nobody has said where a published dataset lies."""
+    return name in published() and root is None and not os.environ.get(root_variable(name))
+
+
 def root_variable(name: str) -> str:
     """Return the environment variable that says where a dataset lies."""
     return f"BENCHMARK_DATA_{name.upper().replace('-', '_')}"

@@ -68,15 +68,18 @@ class Layout:
 
 
 class FileDataset:
-    """The dataset of a layout. Raises BenchmarkError at once for wrong lists and missing files."""
+    """The dataset of a layout, with so many bytes of decoded images held in memory.
+
+    Raises BenchmarkError at once for wrong lists and missing files.
+    """
 
     ignore = IGNORE
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, *, held: int = IMAGE_BUDGET) -> None:
         check_lists(layout)
         _check_files(layout)
         self.layout = layout
-        self._images = ImageFiles(layout)
+        self._images = ImageFiles(layout, held)
         self._masks = ArrayCache(MASK_BUDGET)
 
     @cached_property
@@ -113,9 +116,9 @@ class FileDataset:
 class ImageFiles:
     """Reads images by id. Knows their folder, not that of the masks."""
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, held: int) -> None:
         self._folder, self._suffix = layout.images, layout.image_suffix
-        self._held = ArrayCache(IMAGE_BUDGET)
+        self._held = ArrayCache(held)
 
     def __call__(self, image_id: str) -> Image:
         return self._held.get(image_id, self._read)

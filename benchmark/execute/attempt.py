@@ -1,29 +1,31 @@
 """One attempt at a stage: lock, call, publish; every way it can end leaves a record."""
 
-import importlib
-import os
 import shutil
-import socket
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
 
 from benchmark.errors import BenchmarkError
 from benchmark.execute.context import WorkContext
+from benchmark.execute.faults import fault_of, lost_peer
+from benchmark.execute.follow import call
+from benchmark.execute.functions import Capture, last_line, load_function
 from benchmark.execute.machine import one_thread
-from benchmark.execute.messages import Event, Finished, Job, Progress, Started, State
+from benchmark.execute.messages import Event, Fault, Finished, Job, Progress, Started, State
+from benchmark.execute.place import ALONE, Place
+from benchmark.execute.records import bury, keep_attempts, new_record
 from benchmark.files import FULL, naming, write_json, write_text
 from benchmark.provenance import provenance
-from benchmark.stage import StageContext, StageFunction, StageInterrupted
+from benchmark.stage import StageContext, StageInterrupted
 from benchmark.store import WAY_OUT, Store
 
-Capture = Callable[[Path], AbstractContextManager[None]]
 
-
-def make(job: Job, emit: Callable[[Event], None], stop: Callable[[], bool], capture: Capture) -> Finished:
+def make(
+    job: Job, emit: Callable[[Event], None], stop: Callable[[], bool], capture: Capture, place: Place = ALONE
+) -> Finished:
     """Make a stage unless it is made, or being made, and return how it went. Raises only what is no ``Exception``.
 
     Args:
@@ -31,6 +33,7 @@ def make(job: Job, emit: Callable[[Event], None], stop: Callable[[], bool], capt
         emit: is told of start and progress.
         stop: whether the stage should save its state and end.
         capture: sends what is printed meanwhile to a file.
+        place: of this process, the first of those that make the stage.
     """
     store = Store(Path(job.store))
     try:
@@ -38,10 +41,11 @@ def make(job: Job, emit: Callable[[Event], None], stop: Callable[[], bool], capt
             if store.find(job.key):
                 return Finished(job.key, "done", message="made by another run")
             if not held:
+                call(store, job.key, place, 0)
                 return Finished(job.key, "busy", message="another run is making it")
-            return _Attempt(job, store).run(emit, stop, capture)
+            return _Attempt(job, store, place).run(emit, stop, capture)
     except BenchmarkError as error:  # the store cannot be written
-        return Finished(job.key, "failed", message=str(error))
+        return Finished(job.key, "failed", message=str(error), fault="machine")
 
 
 @contextmanager
@@ -77,39 +81,36 @@ def _held(store: Store, key: str) -> Iterator[bool]:
 class _Attempt:
     """An attempt with its number, folder and record."""
 
-    def __init__(self, job: Job, store: Store) -> None:
-        self._job, self._store = job, store
+    def __init__(self, job: Job, store: Store, place: Place) -> None:
+        self._job, self._store, self._place = job, store, place
         self._scratch = store.work(job.key) / "scratch"
         self._context: WorkContext | None = None
         folders = store.work(job.key).glob("attempts/[0-9]*")
         self._number = 1 + max((int(folder.name) for folder in folders), default=0)
         self._folder = store.attempt_folder(job.key, self._number)
-        self._record: dict[str, Any] = {
-            "number": self._number,
-            "state": "running",
-            "started": time.time(),
-            "finished": None,
-            "host": socket.gethostname(),
-            "pid": os.getpid(),
-            "error": "",
-        }
+        self._record = new_record(self._number, place, store.checkpoint_time(job.key))
 
     def run(self, emit: Callable[[Event], None], stop: Callable[[], bool], capture: Capture) -> Finished:
         job, began = self._job, time.monotonic()
+        bury(self._store, job.key)
         self._folder.mkdir(parents=True)
         self._scratch.mkdir(exist_ok=True)
         resumed = any(self._scratch.iterdir())
         write_json(self._store.work(job.key) / "stage.json", job.spec())
         write_json(self._folder / "attempt.json", self._record)
         emit(Started(job.key, self._number))
+        call(self._store, job.key, self._place, self._number)
         try:
             with naming(self._store.root, WAY_OUT, FULL):
                 self._compute(lambda done, total: emit(Progress(job.key, done, total)), stop, capture)
         except StageInterrupted:
             return self._ended("interrupted", began, "stopped; its state is kept")
         except (Exception, SystemExit) as error:
-            remark = self._set_checkpoint_aside() if resumed and not isinstance(error, BenchmarkError) else ""
-            return self._ended("failed", began, last_line(error) + remark, traceback.format_exc())
+            fault = fault_of(error)
+            remark = self._remark(last_line(error))
+            if resumed and fault == "stage" and not isinstance(error, BenchmarkError):
+                remark += self._set_checkpoint_aside()
+            return self._ended("failed", began, last_line(error) + remark, traceback.format_exc(), fault)
         except BaseException:
             self._ended("interrupted", began, "stopped at once")
             raise
@@ -130,9 +131,15 @@ class _Attempt:
         with capture(self._folder / "log.txt"):
             function = load_function(self._job.function)
             one_thread()  # after the import, which may have loaded torch
-            context = self._context = WorkContext(self._job, self._store, draft, report, stop)
+            context = self._context = WorkContext(self._job, self._store, draft, report, stop, self._place)
             summary = function(cast("StageContext", context))
             return summary, provenance(context.device_used(), self._job.params.get("dataset", {}).get("digest"))
+
+    def _remark(self, message: str) -> str:
+        """Return where to look for the reason, if another process of the team has it."""
+        if self._place.size == 1 or not lost_peer(message):
+            return ""
+        return f" (another process of this stage was lost; what the others said is in {self._folder}/rank-*.log)"
 
     def _set_checkpoint_aside(self) -> str:
         """Move away a checkpoint from which the stage did not get anywhere, so that it fails no attempt again."""
@@ -145,12 +152,12 @@ class _Attempt:
     def _publish(
         self, draft: Path, summary: Mapping[str, Any], seconds: Mapping[str, float], used: Mapping[str, Any]
     ) -> None:
-        work = self._store.work(self._job.key)
-        for source in (work / "curves.jsonl", self._folder / "log.txt"):
-            if source.exists():
-                write_text(draft / source.name, source.read_text(encoding="utf-8", errors="replace"))
+        curves = self._store.work(self._job.key) / "curves.jsonl"
+        if curves.exists():
+            shutil.copyfile(curves, draft / curves.name)
         write_json(draft / "stage.json", self._job.spec())
         self._record |= {"state": "done", "finished": time.time()}
+        keep_attempts(self._store, self._job.key, self._record, draft)
         result = {
             "summary": dict(summary),
             "started": self._record["started"],
@@ -162,38 +169,14 @@ class _Attempt:
         write_json(draft / "result.json", result)
         self._store.publish(self._job.key, draft)
 
-    def _ended(self, state: State, began: float, message: str, details: str = "") -> Finished:
+    def _ended(self, state: State, began: float, message: str, details: str = "", fault: Fault = "") -> Finished:
         """Record an attempt that made no result; a disk that takes no record does not hide the reason."""
-        self._record |= {"state": state, "finished": time.time(), "error": message if state == "failed" else ""}
+        error = message if state == "failed" else ""
+        self._record |= {"state": state, "finished": time.time(), "error": error, "fault": fault}
         seconds = time.monotonic() - began
         with suppress(OSError):
             if details:
                 write_text(self._folder / "error.txt", details)
             write_json(self._folder / "attempt.json", self._record)
         log = self._folder / ("error.txt" if details else "log.txt")
-        return Finished(self._job.key, state, seconds, message, str(log) if log.exists() else "")
-
-
-def record_death(job: Job, number: int, state: State, message: str) -> str:
-    """Record an attempt whose process died before it could; return the path of its log."""
-    store = Store(Path(job.store))
-    folder = store.attempt_folder(job.key, number)
-    with suppress(OSError, BenchmarkError):
-        record = store.attempts(job.key)[-1]
-        if record["number"] == number:
-            write_json(folder / "attempt.json", record | {"state": state, "finished": time.time(), "error": message})
-            write_text(folder / "error.txt", message + "\n")
-    return str(folder / "log.txt")
-
-
-def load_function(path: str) -> StageFunction:
-    """Return the function that ``package.module:name`` names."""
-    module, _, name = path.partition(":")
-    return cast("StageFunction", getattr(importlib.import_module(module), name))
-
-
-def last_line(error: BaseException) -> str:
-    """Return what a traceback ends with, the message of a user's mistake without its type."""
-    if isinstance(error, BenchmarkError):
-        return str(error)
-    return traceback.format_exception_only(error)[-1].strip()
+        return Finished(self._job.key, state, seconds, message, str(log) if log.exists() else "", fault)

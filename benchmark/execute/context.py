@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from benchmark.errors import BenchmarkError
 from benchmark.execute.curves import Curves
+from benchmark.execute.faults import LostInputError
 from benchmark.execute.machine import choose_device, device_title
 from benchmark.execute.messages import Job
+from benchmark.execute.place import ALONE, Place
 from benchmark.files import write_text
+from benchmark.stage import StageContext
 from benchmark.store import Store
 
 if TYPE_CHECKING:
@@ -30,6 +33,7 @@ class WorkContext:
         out: empty folder that becomes the result.
         report: is given (done, total) at most twice a second.
         stop: whether the stage should save its state and end.
+        place: of this process among those that make the stage.
     """
 
     def __init__(
@@ -39,12 +43,14 @@ class WorkContext:
         out: Path,
         report: Callable[[int, int], None],
         stop: Callable[[], bool],
+        place: Place = ALONE,
     ) -> None:
         self.params: Mapping[str, Any] = job.params
         self.hints: Mapping[str, Any] = job.hints
         self.inputs: Mapping[str, Path] = {role: _input(store, role, key) for role, key in job.inputs.items()}
         self.out = out
         self.scratch = store.work(job.key) / "scratch"
+        self.place = place
         self._job = job
         self._work = store.work(job.key)
         self._report = report
@@ -110,8 +116,37 @@ class WorkContext:
         return loaded
 
 
+class Follower:
+    """The context of a process other than the first: it reads what the first reads, and writes where nobody looks."""
+
+    def __init__(self, context: StageContext, out: Path) -> None:
+        self._context = context
+        self.params, self.hints, self.inputs = context.params, context.hints, context.inputs
+        self.scratch, self.place, self.out = context.scratch, context.place, out
+
+    @property
+    def device(self) -> str:
+        return self._context.device
+
+    def dataset(self) -> "Dataset":
+        return self._context.dataset()
+
+    def training_view(self) -> "TrainingView":
+        return self._context.training_view()
+
+    def log(self, step: int, **metrics: float) -> None:
+        """Leave it to the first process."""
+
+    def progress(self, done: int, total: int) -> None:
+        """Leave it to the first process."""
+
+    @property
+    def stop_requested(self) -> bool:
+        return self._context.stop_requested
+
+
 def _input(store: Store, role: str, key: str) -> Path:
     folder = store.find(key)
     if folder is None:
-        raise BenchmarkError(f"the input {role!r} ({key[:12]}) is not in store {store.root} any more; run again.")
+        raise LostInputError(f"the input {role!r} ({key[:12]}) is not in store {store.root} any more; run again.")
     return folder

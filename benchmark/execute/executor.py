@@ -13,6 +13,28 @@ Emit = Callable[[Event], None]
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
+class Launcher(Protocol):
+    """Where stages are to be made, as the user chose it: what there is before there is an executor.
+
+    Attributes:
+        workers: stages side by side, for forecasts.
+        remark: what the user should know of the choice, or empty.
+        in_process: whether stages run in this very process, where only an exception ends one at once.
+    """
+
+    @property
+    def workers(self) -> int: ...
+
+    @property
+    def remark(self) -> str: ...
+
+    @property
+    def in_process(self) -> bool: ...
+
+    def start(self, emit: Emit, interrupts: "Interrupts") -> "Executor":
+        """Return an executor, at work."""
+
+
 class Executor(Protocol):
     """Makes jobs and tells of them through the ``emit`` it was built with; every job ends with one ``Finished``."""
 

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass
 from io import TextIOBase
 from pathlib import Path
 from typing import TextIO
@@ -11,6 +12,19 @@ from benchmark.execute.attempt import make
 from benchmark.execute.executor import Emit, Interrupts
 from benchmark.execute.machine import one_thread
 from benchmark.execute.messages import Job
+
+
+@dataclass(frozen=True)
+class Inline:
+    """The choice to make stages in this process, one after the other."""
+
+    workers: int = 1
+    remark: str = ""
+    in_process: bool = True
+
+    def start(self, emit: Emit, interrupts: Interrupts) -> "InlineExecutor":
+        """Return an executor."""
+        return InlineExecutor(emit, interrupts)
 
 
 class InlineExecutor:

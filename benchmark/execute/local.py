@@ -2,177 +2,163 @@
 
 import os
 import queue
-import signal
-import subprocess
-import sys
-import tempfile
-import threading
+import socket
+import uuid
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import IO, cast
+from dataclasses import dataclass
+from itertools import cycle, islice
 
-from benchmark.execute.attempt import record_death
-from benchmark.execute.executor import Emit
+from benchmark.errors import BenchmarkError
+from benchmark.execute.executor import Emit, Interrupts
 from benchmark.execute.machine import KEEP_MEMORY, ONE_THREAD
-from benchmark.execute.messages import Event, Finished, Job, Started, State, decode
+from benchmark.execute.messages import Event, Job
+from benchmark.execute.place import team_size
+from benchmark.execute.team import Team
 
-FAREWELL = 5.0  # seconds that an idle worker has to end
+
+@dataclass(frozen=True)
+class Local:
+    """The choice to make stages in worker processes on this machine; the fields are those of ``LocalExecutor``."""
+
+    workers: int
+    processes: int = 1
+    gpus: tuple[str, ...] = ()
+    in_process: bool = False
+
+    def __post_init__(self) -> None:
+        """Raise BenchmarkError where processes of one stage would have to share a GPU, which NCCL refuses."""
+        if 0 < len(self.gpus) < self.processes:
+            raise BenchmarkError(
+                f"{self.processes} processes for a stage need as many GPUs; here are {len(self.gpus)} "
+                f"({', '.join(self.gpus)}). Lower --processes, or set BENCHMARK_DEVICE=cpu."
+            )
+
+    @property
+    def remark(self) -> str:
+        """Say which processes share a GPU; empty where none have to."""
+        count = self.workers * self.processes
+        if not 0 < len(self.gpus) < count:
+            return ""
+        return f"{count} processes share {len(self.gpus)} GPU{'s'[: len(self.gpus) > 1]}: {', '.join(self.gpus)}"
+
+    def start(self, emit: Emit, interrupts: Interrupts) -> "LocalExecutor":  # noqa: ARG002 - of the protocol
+        """Return an executor; processes are started when there is work."""
+        return LocalExecutor(self.workers, emit, self.processes, self.gpus)
+
+
+@dataclass
+class _Slot:
+    """Room for one stage at a time: the GPU of each of its processes, if any, and who works there."""
+
+    gpus: Sequence[str]
+    team: Team | None = None
+
+    @property
+    def busy(self) -> bool:
+        return self.team is not None and self.team.job is not None
+
+    @property
+    def warm(self) -> bool:
+        return self.team is not None and self.team.reusable
 
 
 class LocalExecutor:
-    """Up to ``workers`` processes, started when they are needed, kept, and replaced when one dies."""
+    """Makes several stages side by side, each by one process or by a team.
 
-    def __init__(self, workers: int, emit: Emit) -> None:
-        self._limit = workers
+    Processes are started when they are needed, kept, and replaced when one dies; a team works for a single stage.
+
+    Args:
+        workers: stages side by side.
+        emit: is told of everything.
+        processes: for each stage that can share its work, at most.
+        gpus: one for each process, round and round where there are more processes.
+        as_launched: whether a process takes the place that srun or torchrun gave this one; else it is alone, or in a
+            team of this executor.
+    """
+
+    def __init__(
+        self, workers: int, emit: Emit, processes: int = 1, gpus: Sequence[str] = (), *, as_launched: bool = False
+    ) -> None:
         self._emit = emit
-        self._inbox: queue.SimpleQueue[tuple[_Worker, Event | None]] = queue.SimpleQueue()
-        self._workers: list[_Worker] = []
-        self._killed = False
+        self._processes = processes
+        self._as_launched = as_launched
+        self._inbox: queue.SimpleQueue[tuple[Team, int, Event | None]] = queue.SimpleQueue()
+        round_and_round = cycle(gpus)
+        self._slots = [_Slot(tuple(islice(round_and_round, processes))) for _ in range(workers)]
+        self._leaving: list[Team] = []
 
     def idle(self) -> int:
-        return self._limit - sum(worker.job is not None for worker in self._workers)
+        return sum(not slot.busy for slot in self._slots)
 
     def submit(self, job: Job) -> None:
-        free = next((worker for worker in self._workers if worker.job is None and not worker.dismissed), None)
-        if free is None:
-            free = _Worker(self._inbox)
-            self._workers.append(free)
-        free.give(job)
+        size = team_size(self._processes, job.shares)
+        free = [slot for slot in self._slots if not slot.busy]
+        slot = next((slot for slot in free if slot.warm == (size == 1)), free[0])
+        if slot.team is None or not (slot.warm and size == 1):
+            self._dismiss(slot)
+            slot.team = Team(self._environments(size, slot.gpus), lambda *told: self._inbox.put(told))
+        slot.team.give(job)
 
     def wait(self, timeout: float) -> None:
         with suppress(queue.Empty):
             self._handle(*self._inbox.get(timeout=timeout))
             while True:
                 self._handle(*self._inbox.get_nowait())
-        for worker in self._workers:
-            worker.bury_children()
+        for slot in self._slots:
+            if slot.team is not None:
+                self._tell(slot.team.tick())
 
     def stop(self) -> None:
-        for worker in self._workers:
-            worker.terminate()
+        for slot in self._slots:
+            if slot.team is not None:
+                slot.team.terminate()
 
     def kill(self) -> None:
-        self._killed = True
-        for worker in self._workers:
-            worker.kill()
+        for slot in self._slots:
+            if slot.team is not None:
+                slot.team.kill()
 
     def close(self) -> None:
-        for worker in self._workers:
-            worker.dismiss()
-        for worker in self._workers:
-            worker.join()
-        self._workers.clear()
+        for slot in self._slots:
+            self._dismiss(slot)
+        for team in self._leaving:
+            team.join()
+        self._leaving.clear()
 
-    def _handle(self, worker: "_Worker", event: Event | None) -> None:
-        if event is None:
-            self._bury(worker)
-            return
-        if isinstance(event, Started):
-            worker.attempt = event.attempt
-        if isinstance(event, Finished):
-            worker.job, worker.served = None, True
-            if event.state == "interrupted":  # a signal reached it: it would interrupt the next job too
-                worker.dismiss()
-        self._emit(event)
+    def _environments(self, size: int, gpus: Sequence[str]) -> list[Mapping[str, str]]:
+        """Return the variables of the processes of a team, by rank."""
+        common = KEEP_MEMORY | os.environ | ONE_THREAD
+        if gpus and "BENCHMARK_DEVICE" in common:
+            common["BENCHMARK_DEVICE"] = "cuda"  # a number would be one of those that the process does not see
+        return [
+            common | place | ({"CUDA_VISIBLE_DEVICES": gpus[rank]} if gpus else {})
+            for rank, place in enumerate([{}] if self._as_launched else _places(size))
+        ]
 
-    def _bury(self, worker: "_Worker") -> None:
-        """Tell how a worker died, if that cost a job; ``submit`` starts another one."""
-        reason = worker.death()
-        if worker in self._workers:
-            self._workers.remove(worker)
-        job = worker.job
-        if job is None:
-            return
-        if worker.served and not worker.attempt:  # it died between two jobs, which says nothing about this one
-            self._emit(Finished(job.key, "busy", message="its worker process was gone"))
-            return
-        state: State = "interrupted" if self._killed else "failed"
-        log = record_death(job, worker.attempt, state, reason) if worker.attempt else ""
-        self._emit(Finished(job.key, state, message=reason, log=log))
+    def _dismiss(self, slot: _Slot) -> None:
+        if slot.team is not None:
+            slot.team.dismiss()
+            self._leaving.append(slot.team)
+            slot.team = None
+
+    def _handle(self, team: Team, rank: int, event: Event | None) -> None:
+        self._tell(team.handle(rank, event))
+
+    def _tell(self, event: Event | None) -> None:
+        if event is not None:
+            self._emit(event)
 
 
-class _Worker:
-    """One process, in a session of its own: Ctrl-C in the terminal must not reach it."""
-
-    def __init__(self, inbox: "queue.SimpleQueue[tuple[_Worker, Event | None]]") -> None:
-        self.job: Job | None = None
-        self.attempt = 0
-        self.served = False
-        self.dismissed = False
-        self._buried = False
-        self._inbox = inbox
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmark.execute.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            env=KEEP_MEMORY | os.environ | ONE_THREAD,
-            encoding="utf-8",
-            start_new_session=True,
-        )
-        threading.Thread(target=self._read, daemon=True).start()
-
-    @property
-    def _stdin(self) -> IO[str]:
-        return cast("IO[str]", self._process.stdin)
-
-    def give(self, job: Job) -> None:
-        self.job, self.attempt = job, 0
-        with suppress(OSError):  # it is dead: its end of stdout says so too, and is handled there
-            self._stdin.write(job.encode() + "\n")
-            self._stdin.flush()
-
-    def terminate(self) -> None:
-        """Ask the stage to save its state; processes that it started are its own business."""
-        if self._process.poll() is None:
-            self._process.terminate()
-
-    def kill(self) -> None:
-        """End the process and all that it has started."""
-        if self._process.poll() is None:
-            os.killpg(self._process.pid, signal.SIGKILL)
-
-    def bury_children(self) -> None:
-        """End what a dead worker has started: it would keep the stage's lock, and our end of stdout open."""
-        if self._process.poll() is not None and not self._buried:
-            self._buried = True
-            with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-
-    def dismiss(self) -> None:
-        """Take leave: a worker without work ends when its stdin closes."""
-        self.dismissed = True
-        with suppress(OSError):
-            self._stdin.close()
-
-    def join(self) -> None:
-        try:
-            self._process.wait(FAREWELL)
-        except subprocess.TimeoutExpired:
-            self.kill()
-            self._process.wait()
-        self._errors.close()
-
-    def death(self) -> str:
-        """Return why the process ended, with the last line it wrote to stderr outside of any stage."""
-        self.dismiss()
-        code = self._process.wait()
-        self._errors.seek(0)
-        last = self._errors.read().decode(errors="replace").strip().rpartition("\n")[2]
-        self._errors.close()
-        return _reason(code) + (f": {last}" if last else "")
-
-    def _read(self) -> None:
-        for line in cast("IO[str]", self._process.stdout):
-            with suppress(ValueError, KeyError, TypeError):  # half a line of a killed process
-                self._inbox.put((self, decode(line)))
-        cast("IO[str]", self._process.stdout).close()
-        self._inbox.put((self, None))
+def _places(size: int) -> list[dict[str, str]]:
+    """Return the variables that give the processes of a team their places, by rank."""
+    common = {"WORLD_SIZE": str(size)}
+    if size > 1:
+        common |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_free_port()), "BENCHMARK_TEAM": uuid.uuid4().hex}
+    return [common | {"RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(size)]
 
 
-def _reason(code: int) -> str:
-    if code >= 0:
-        return f"its worker process ended with exit code {code}"
-    name = signal.Signals(-code).name
-    hint = " (out of memory?)" if name == "SIGKILL" else ""
-    return f"its worker process was killed by {name}{hint}"
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,10 +1,12 @@
-"""What this machine offers a stage: cores, one thread each, a device."""
+"""What this machine offers stages: cores, one thread each, GPUs, a device."""
 
 import os
 import sys
+from collections.abc import Sequence
+from itertools import takewhile
 from pathlib import Path
 
-from benchmark.errors import BenchmarkError
+from benchmark.errors import BenchmarkError, unknown
 
 # One thread a stage: sums are then added in the same order for any number of workers.
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1")
@@ -14,6 +16,9 @@ ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_
 KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(1 << 30)}
 
 NVIDIA_GPUS = Path("/proc/driver/nvidia/gpus")  # a folder for each; asking torch would cost seconds
+
+
+NO_GPU = frozenset({"", "-1", "NoDevFiles"})  # in CUDA_VISIBLE_DEVICES: nothing from here on
 
 
 def available_cores() -> int:
@@ -26,11 +31,41 @@ def available_cores() -> int:
     return cores if quota == "max" else max(1, min(cores, int(quota) // int(period)))
 
 
-def default_workers() -> int:
-    """Return one worker for each GPU that the driver shows; for each core where there is none, or it is not wanted."""
-    if os.environ.get("BENCHMARK_DEVICE", "").startswith("cpu"):
-        return available_cores()
-    return len(list(NVIDIA_GPUS.glob("*"))) or available_cores()
+def default_workers(processes: int = 1, gpus: Sequence[str] | None = None) -> int:
+    """Return how many stages of so many processes fit the GPUs; the cores where there is none, or it is not wanted.
+
+    Args:
+        processes: of a stage.
+        gpus: as ``find_gpus`` returns them, which is asked for ``None``.
+    """
+    units = len(find_gpus() if gpus is None else gpus) or available_cores()
+    return max(1, units // processes)
+
+
+def find_gpus() -> tuple[str, ...]:
+    """Return the GPUs for workers, as CUDA_VISIBLE_DEVICES takes them; none where the CPU is asked for.
+
+    They are those that the variable names already (numbers, UUIDs, MIG instances), else all that the driver shows;
+    ``$BENCHMARK_DEVICE``, as ``cuda:1``, chooses one of them.
+    """
+    asked, _, number = os.environ.get("BENCHMARK_DEVICE", "").partition(":")
+    if asked == "cpu":
+        return ()
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is None:
+        found = tuple(str(index) for index, _ in enumerate(NVIDIA_GPUS.glob("*")))
+    else:
+        found = tuple(takewhile(lambda one: one not in NO_GPU, (one.strip() for one in visible.split(","))))
+    return found[int(number) : int(number) + 1] if number.isdigit() else found
+
+
+def choose_gpus(wanted: Sequence[str] | None) -> tuple[str, ...]:
+    """Return the wanted ones of ``find_gpus``, all for ``None``. Raises BenchmarkError for one that is not there."""
+    known = find_gpus()
+    for one in wanted or ():
+        if one not in known:
+            raise unknown("GPU", one, known, "--gpus (CUDA_VISIBLE_DEVICES and BENCHMARK_DEVICE limit what there is)")
+    return known if wanted is None else tuple(wanted)
 
 
 def one_thread() -> None:

@@ -11,6 +11,7 @@ from benchmark.stage import Access, Stage
 from benchmark.store import Store
 
 State = Literal["done", "failed", "interrupted", "busy", "blocked"]
+Fault = Literal["", "stage", "machine"]
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Job:
         sources: name of a dataset -> what ``load_dataset`` takes for it.
         data_root: folder of the dataset.
         hints: as in ``Stage``.
+        shares: as in ``Stage``.
     """
 
     key: str
@@ -40,10 +42,11 @@ class Job:
     sources: Mapping[str, str]
     data_root: str | None
     hints: Mapping[str, Any] = field(default_factory=dict)
+    shares: int = 1
 
     def spec(self) -> dict[str, Any]:
         """Return the content of ``stage.json``."""
-        elsewhere = {"store", "sources", "data_root", "hints"}
+        elsewhere = {"store", "sources", "data_root", "hints", "shares"}
         return {name: value for name, value in dataclasses.asdict(self).items() if name not in elsewhere}
 
     def encode(self) -> str:
@@ -71,6 +74,7 @@ def job_of(stage: Stage, plan: Plan, store: Store) -> Job:
         sources={plan.dataset.name: plan.source},
         data_root=str(plan.data_root) if plan.data_root else None,
         hints=stage.hints,
+        shares=stage.shares,
     )
 
 
@@ -97,6 +101,8 @@ class Finished(NamedTuple):
         seconds: wall time of the attempt; 0 where there was none.
         message: why it is not done, in one line, or where it was done instead.
         log: path of the file that tells more, or empty.
+        fault: of a failure: ``stage`` where the stage raised an exception of its own, which it will raise again, and
+            ``machine`` where memory, a disk, a GPU or a process gave out.
     """
 
     key: str
@@ -104,6 +110,7 @@ class Finished(NamedTuple):
     seconds: float = 0.0
     message: str = ""
     log: str = ""
+    fault: Fault = ""
 
 
 Event = Started | Progress | Finished

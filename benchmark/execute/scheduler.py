@@ -108,7 +108,8 @@ class Scheduler:
             self._tell(event)
             return
         if event.state == "interrupted" and not self._interrupts.count:
-            event = event._replace(state="failed", message="stopped by a signal from outside; its state is kept")
+            message = "stopped by a signal from outside; its state is kept"
+            event = event._replace(state="failed", message=message, fault="machine")
         self.outcomes[event.key] = event
         self._tell(event)
         if event.state == "done":

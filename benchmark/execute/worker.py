@@ -1,6 +1,10 @@
 """A worker process: jobs come in on stdin, events go out on stdout, one line of JSON each.
 
-It stops when it is told to (SIGTERM), and when its stdin closes: the process that gave it work is gone.
+It stops when it is told to (SIGTERM), and when its stdin closes: the process that gave it work is gone. Its exit code
+is 1 if its last job failed, by which a launcher, as ``srun --kill-on-bad-exit``, knows to end the others of a team.
+
+Where the environment says that it is one of several (``find_place``), every process gets the same jobs, and each says
+how its part ended: the first makes a stage, with the others where the stage has ``shares``.
 """
 
 import faulthandler
@@ -15,8 +19,10 @@ from pathlib import Path
 from typing import TextIO
 
 from benchmark.execute.attempt import make
+from benchmark.execute.follow import follow
 from benchmark.execute.machine import one_thread
-from benchmark.execute.messages import Event, Job, encode
+from benchmark.execute.messages import Event, Finished, Job, encode
+from benchmark.execute.place import Place, find_place
 
 GRACE = 20.0  # seconds that a stage has to save its state once nobody waits for it
 
@@ -27,19 +33,32 @@ class Worker:
     Args:
         jobs: lines with jobs.
         events: where events are written.
+        place: of this process.
     """
 
-    def __init__(self, jobs: TextIO, events: TextIO) -> None:
-        self._jobs, self._events = jobs, events
+    def __init__(self, jobs: TextIO, events: TextIO, place: Place) -> None:
+        self._jobs, self._events, self._place = jobs, events, place
         self._inbox: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._stop = threading.Event()
 
-    def run(self) -> None:
+    def run(self) -> bool:
+        """Work until there is none; return whether the last job was done, or at least did not fail."""
+        fine = True
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stop.set())
         threading.Thread(target=self._read, daemon=True).start()
-        for job in iter(self._inbox.get, None):
-            self._send(make(job, self._send, self._stop.is_set, printed_to))
+        for turn, job in enumerate(iter(self._inbox.get, None)):
+            end = self._make(job, self._place._replace(team=f"{self._place.team}.{turn}").among(job.shares))
+            fine = end.state != "failed"
+            self._send(end)
+        return fine
+
+    def _make(self, job: Job, place: Place) -> Finished:
+        if place.rank == 0:
+            return make(job, self._send, self._stop.is_set, printed_to, place)
+        if place.rank < place.size:
+            return follow(job, place, self._stop.is_set, printed_to)
+        return Finished(job.key, "done", message="made without this process")
 
     def _read(self) -> None:
         for line in self._jobs:
@@ -92,7 +111,7 @@ def main() -> None:
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     faulthandler.enable()
     one_thread()
-    Worker(jobs, events).run()
+    sys.exit(0 if Worker(jobs, events, find_place()).run() else 1)
 
 
 if __name__ == "__main__":

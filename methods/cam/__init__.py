@@ -6,6 +6,7 @@ from benchmark.registry import Cell
 from benchmark.stage import Stage
 from methods.cam.settings import CamLabelSettings
 from methods.settings import to_json
+from methods.work import IMAGE
 from methods.wsss import method
 from methods.wsss.settings import CamSettings
 
@@ -48,6 +49,7 @@ def _pseudo_labels(cell: Cell, cam: Stage) -> Stage:
         params={**method.images(cell), "novel": list(cell.split.novel), **to_json(cell.settings["cam_labels"])},
         inputs={"cam": cam},
         cost=0.002 * cell.dataset.train,
+        work=IMAGE,
     )
 
 

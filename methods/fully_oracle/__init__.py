@@ -9,20 +9,8 @@ from benchmark.stage import Stage
 from methods import plans
 from methods.files import given_file
 from methods.fully_oracle.settings import OracleSettings
+from methods.work import SHAPE_FIELDS
 
-SHAPE_FIELDS = (  # all that says how a network computes once it is trained
-    "backbone",
-    "backbone_width",
-    "feature_channels",
-    "hidden",
-    "heads",
-    "ffn",
-    "layers",
-    "queries",
-    "pre_norm",
-    "memory_stride",
-    "class_seed",
-)
 WAY_OUT = "Give the path of a checkpoint of MaskFormer, SimFormer or this benchmark (model.safetensors); '' trains one."
 
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -21,7 +22,7 @@ from methods.training import Groups, Losses, adamw, train
 
 
 def train_largefov(context: StageContext) -> Mapping[str, Any]:
-    """Stage function: writes the trained network.
+    """Stage function: writes the trained network, and what ``largefov.snapshots`` keeps on the way.
 
     With an input stage ``pseudo_labels`` its masks replace the training view's [7]; a missing one is an error.
     """
@@ -54,6 +55,9 @@ def train_largefov(context: StageContext) -> Mapping[str, Any]:
     def sgd(groups: Groups) -> torch.optim.Optimizer:
         return torch.optim.SGD(groups, momentum=settings.momentum, foreach=True)
 
+    def save(path: Path) -> None:
+        save_model(path, model, shape, len(view.classes))
+
     with loader:
         final = train(
             context,
@@ -63,8 +67,9 @@ def train_largefov(context: StageContext) -> Mapping[str, Any]:
             schedule(settings),
             seed=seed,
             optimiser_of=sgd if settings.optimiser == "sgd" else adamw,
+            save=save,
         )
-    save_model(context.out / MODEL_FILE, model, shape, len(view.classes))
+    save(context.out / MODEL_FILE)
     return final
 
 
@@ -82,6 +87,7 @@ def schedule(settings: LargeFovSettings) -> TrainingSettings:
         micro_batch=settings.micro_batch,
         precision=settings.precision,
         channels_last=settings.channels_last,
+        snapshots=settings.snapshots,
     )
 
 

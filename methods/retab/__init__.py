@@ -13,7 +13,7 @@ from typing import Any
 
 from benchmark.registry import Cell
 from benchmark.stage import Stage
-from methods import plans, rib
+from methods import plans, rib, work
 from methods.limits import STRIDES
 from methods.retab.settings import OFFICIAL, AffinityPart, BoundaryPart, MiningPart, RetabSettings, WalkPart
 from methods.wsss import method
@@ -83,6 +83,7 @@ def _labels(cell: Cell, cam: Stage, boundary: Stage) -> Stage:
         params=method.images(cell) | _params(cell, MiningPart, settings),
         inputs={"cam": cam, "boundary": boundary},
         cost=_image_cost(cell),
+        work=work.IMAGE,
     )
 
 
@@ -96,6 +97,7 @@ def _pseudo_labels(cell: Cell, cam: Stage, labels: Stage, affinity: Stage) -> St
         params=method.images(cell) | _params(cell, WalkPart),
         inputs={"cam": cam, "labels": labels, "affinity": affinity},
         cost=_image_cost(cell),
+        work=work.IMAGE,
     )
 
 
@@ -111,6 +113,7 @@ def _training(cell: Cell, what: str, fields: type, inputs: Mapping[str, Stage]) 
         params=plans.data(cell) | _params(cell, fields) | {"seed": cell.seed, "input": plans.training_input(cell)},
         inputs=inputs,
         cost=iterations * settings.seconds_per_iteration,
+        work=work.training("retab", settings.batch, f"{what}_iterations"),
     )
 
 

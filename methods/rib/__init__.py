@@ -13,8 +13,8 @@ from typing import Any
 
 from benchmark.datasets import IGNORE
 from benchmark.registry import Cell
-from benchmark.stage import Stage
-from methods import plans
+from benchmark.stage import Stage, Work
+from methods import plans, work
 from methods.limits import STRIDES
 from methods.rib.settings import (
     OFFICIAL,
@@ -111,6 +111,7 @@ def activation_maps(cell: Cell) -> Stage:
         params=method.images(cell) | _params(cell, FinetunePart) | method.backbone(cell) | params,
         inputs=method.classifier(cell),
         cost=cell.dataset.train * settings.seconds_per_image,
+        work=Work(images=1, brief={"rib": {"steps": 1}, "cam": {"cam_scales": [1.0], "cam_flip": False}}),
     )
 
 
@@ -126,6 +127,7 @@ def _labels(cell: Cell, cam: Stage) -> Stage:
         params=method.images(cell) | _params(cell, MiningPart, settings),
         inputs={"cam": cam},
         cost=_light(cell) * (1 if settings.crf_backend == "pydensecrf" else 30),
+        work=Work(images=1, brief={"rib": {"crf_iterations": 1}}),
     )
 
 
@@ -146,6 +148,7 @@ def _edges(cell: Cell, labels: Stage) -> Stage:
         },
         inputs={**method.classifier(cell), "labels": labels},
         cost=settings.edge_iterations * settings.seconds_per_iteration,
+        work=work.training("rib", settings.edge_batch, "edge_iterations"),
     )
 
 
@@ -159,6 +162,7 @@ def _walk(cell: Cell, cam: Stage, edges: Stage) -> Stage:
         params=method.images(cell) | _params(cell, WalkPart) | method.backbone(cell),
         inputs={**method.classifier(cell), "cam": cam, "edges": edges},
         cost=_light(cell),
+        work=work.IMAGE,
     )
 
 
@@ -172,6 +176,7 @@ def _merged(cell: Cell, walk: Stage) -> Stage:
         params=method.images(cell) | _params(cell, MergePart) | {"novel": list(cell.split.novel)},
         inputs={"walk": walk},
         cost=_light(cell),
+        work=work.IMAGE,
     )
 
 

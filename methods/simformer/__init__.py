@@ -101,6 +101,8 @@ class SimFormer:
             inputs=plans.pretrain(cell),
             cost=plans.training_cost(cell) + extra,
             hints=plans.hints(cell),
+            shares=training.emulate_world_size,
+            work=plans.training_work(cell),
         )
 
 

@@ -1,6 +1,7 @@
 """Stage function of SimFormer: segmentation losses on every crop, pair losses on pairs of crops [4, 5]."""
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from benchmark.randomness import generator, torch_generator
 from benchmark.stage import StageContext
 from methods.batches import Batch, TrainingImages
 from methods.checkpoints import MODEL_FILE, save_model
+from methods.distributed import together
 from methods.groups import Groups, replicas
 from methods.limits import check_pairs
 from methods.loading import Loader
@@ -49,8 +51,11 @@ def partner_indices(pairs: str, settings: SimFormerSettings, count: int, device:
     return own if pairs == "self" and settings.self_view == "same" else own ^ 1
 
 
+@together
 def train_simformer(context: StageContext) -> Mapping[str, Any]:
-    """Stage function: writes the trained segmenter; SimNet stays behind in the last checkpoint.
+    """Stage function: writes the trained segmenter, and what ``training.snapshots`` keeps of it on the way.
+
+    SimNet stays behind in the last checkpoint.
 
     Raises:
         BenchmarkError: the batch does not divide into pairs for each emulated process.
@@ -114,7 +119,11 @@ def train_simformer(context: StageContext) -> Mapping[str, Any]:
     parameters = parameter_groups(
         model, transfers[:1], schedule.lr, schedule.weight_decay, schedule.backbone_lr_multiplier
     )
+
+    def save(path: Path) -> None:
+        save_model(path, model, network, len(view.classes))
+
     with loader:
-        final = train(context, modules, parameters, losses, schedule, seed=seed, replicas=transfers)
-    save_model(context.out / MODEL_FILE, model, network, len(view.classes))
+        final = train(context, modules, parameters, losses, schedule, seed=seed, replicas=transfers, save=save)
+    save(context.out / MODEL_FILE)
     return final

@@ -174,12 +174,11 @@ def _pydensecrf() -> Any:
 def _permutohedral(image: NDArray[np.uint8], unary: Scores, p: CrfParameters) -> Scores:
     """Return the marginals by pydensecrf: kernels on a permutohedral lattice."""
     count, height, width = unary.shape
+    writable = np.require(image, requirements=["C", "W"])  # it changes nothing, but asks for it
     crf = _pydensecrf().DenseCRF2D(width, height, count)
     crf.setUnaryEnergy(np.ascontiguousarray(unary.reshape(count, -1)))
     crf.addPairwiseGaussian(sxy=p.smooth_sxy, compat=p.smooth_weight)
-    crf.addPairwiseBilateral(
-        sxy=p.appearance_sxy, srgb=p.appearance_srgb, rgbim=np.ascontiguousarray(image), compat=p.appearance_weight
-    )
+    crf.addPairwiseBilateral(sxy=p.appearance_sxy, srgb=p.appearance_srgb, rgbim=writable, compat=p.appearance_weight)
     return np.array(crf.inference(p.iterations), np.float32).reshape(unary.shape)
 
 

@@ -6,9 +6,10 @@ from typing import Any
 
 from benchmark.errors import BenchmarkError, unknown
 from benchmark.registry import Cell
-from benchmark.stage import Stage
+from benchmark.stage import Stage, Work
 from methods import plans
 from methods.settings import to_json
+from methods.work import IMAGE
 from methods.wsss.settings import CamSettings, ClassifierSettings, LabellingSettings
 
 BACKBONE_FIELDS = ("backbone", "backbone_width")  # its weights come from an input stage
@@ -100,6 +101,7 @@ def activation_maps(cell: Cell) -> Stage:
         params={**images(cell), **backbone(cell), "novel": plans.every_class(cell), "cam": to_json(settings)},
         inputs=classifier(cell),
         cost=cell.dataset.train * settings.seconds_per_image,
+        work=Work(images=1, brief={"cam": {"scales": [1.0], "flip": False}}),
     )
 
 
@@ -113,6 +115,7 @@ def highest_activation(cell: Cell, cam: Stage, title: str) -> Stage:
         params={**images(cell), "novel": plans.every_class(cell), "argmax": "all", "tau": 0.0},
         inputs={"cam": cam},
         cost=0.001 * cell.dataset.train,
+        work=IMAGE,
     )
 
 

@@ -17,12 +17,15 @@ from hypothesis import strategies as st
 from benchmark import datasets
 from benchmark.errors import BenchmarkError
 from benchmark.execute import machine
-from benchmark.execute.attempt import load_function, make
+from benchmark.execute.attempt import make
 from benchmark.execute.context import WorkContext
 from benchmark.execute.curves import Curves
 from benchmark.execute.display import PlainDisplay, duration
 from benchmark.execute.executor import Interrupts, counted_interrupts
 from benchmark.execute.forecast import Forecast
+from benchmark.execute.functions import load_function
+from benchmark.execute.inline import Inline
+from benchmark.execute.local import Local
 from benchmark.execute.machine import available_cores, choose_device, default_workers
 from benchmark.execute.messages import Event, Finished, Job, Progress, Started, decode, encode, job_of
 from benchmark.execute.scheduler import Scheduler
@@ -51,7 +54,8 @@ def plan(folder: Path, splits: str = "S1", **overrides: Any) -> Plan:
 
 
 def run(planned: Plan, store: Store, workers: int = 0, *observers: Any) -> Session:
-    return make_stages(planned, planned.pending(store), store, workers, observers)
+    launcher = Local(workers) if workers else Inline()
+    return make_stages(planned, planned.pending(store), store, launcher, observers)
 
 
 def stage_of(planned: Plan, kind: str) -> Stage:
@@ -534,7 +538,7 @@ def test_results_do_not_depend_on_the_number_of_workers(tmp_path: Path) -> None:
         store = Store(tmp_path / str(workers))
         run(planned, store, workers)
         results = store.root.glob("stages/*/*/*")
-        volatile = {"result.json", "curves.jsonl", "log.txt"}
+        volatile = {"result.json", "curves.jsonl", "log.txt", "attempts"}
         contents.append(
             {str(path.relative_to(store.root)): path.read_bytes() for path in results if path.name not in volatile}
         )

@@ -61,6 +61,12 @@ def test_publishing_drops_the_work_and_keeps_the_history(store: Store) -> None:
     assert store.attempts(KEY) == [{"number": 1, "state": "done"}]
 
 
+def test_the_folder_of_an_attempt_moves_with_the_result(store: Store) -> None:
+    assert store.attempt_folder(KEY, 2).is_relative_to(store.work(KEY))
+    publish(store)
+    assert store.attempt_folder(KEY, 2).is_relative_to(store.folder(KEY))
+
+
 def test_leftovers_of_killed_processes_are_swept_away(store: Store) -> None:
     left = store.draft(KEY)
     (left / "half").write_text("x")

@@ -60,6 +60,7 @@ def test_the_papers_tables_load(name: str, cells: int) -> None:
         ("title: A table", "title: A table\nplot: {kind: curve, nominal: [1]}", ["1 nominal positions"]),
         ("title: A table", "title: A table\nplot: {kind: curve, x: steps}", ["x is 'steps', but", "is set by 'A';"]),
         ("title: A table", "title: A table\nplot: {kind: lines, x: novel_ratio}", ["is set by 'One', 'Two';"]),
+        ("title: A table", "title: A table\nreported: C", ["unknown column 'C' in reported. Known: A, B"]),
         ("title: A table", "title: A table\norderings: [One > Tow]", ["unknown row 'Tow' in ordering 'One > Tow'"]),
         ("title: A table", "title: A table\norderings: [One beats Two]", ["'One beats Two' is neither 'A > B'"]),
     ],

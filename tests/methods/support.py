@@ -9,6 +9,7 @@ from typing import Any
 
 from benchmark.config import load_profile, resolve
 from benchmark.datasets import Dataset, TrainingView, load_dataset
+from benchmark.execute.place import ALONE, Place
 from benchmark.registry import Cell, methods
 from benchmark.splits import splits
 from benchmark.stage import Stage, closure
@@ -23,6 +24,7 @@ class FakeContext:
     inputs: Mapping[str, Path] = field(default_factory=dict)
     hints: Mapping[str, Any] = field(default_factory=dict)
     device: str = "cpu"
+    place: Place = ALONE
     stop_after: int | None = None
     data: Dataset | None = None
     curves: dict[int, dict[str, float]] = field(default_factory=dict)

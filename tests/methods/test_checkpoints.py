@@ -32,6 +32,13 @@ def test_a_network_comes_back(model: MaskFormer, tmp_path: Path) -> None:
     assert all(torch.equal(back[name], value) for name, value in model.state_dict().items())
 
 
+def test_equal_networks_are_equal_files(model: MaskFormer, tmp_path: Path) -> None:
+    files = [tmp_path / str(number) for number in range(20)]
+    for path in files:
+        save_model(path, model, SETTINGS, classes=3)
+    assert len({path.read_bytes() for path in files}) == 1
+
+
 @pytest.mark.parametrize("kept", [None, 0, 100, 1000])
 def test_broken_files_are_named_with_the_way_out(model: MaskFormer, tmp_path: Path, kept: int | None) -> None:
     path, way_out = tmp_path / "model", f"Delete the folder {tmp_path} and run again"

@@ -20,41 +20,12 @@ from benchmark.errors import BenchmarkError
 from benchmark.stage import Stage
 from methods import distributed
 from methods.checkpoints import MODEL_FILE
-from methods.distributed import Place, find_place
 from tests.methods.support import FakeContext, Few, plan, run
-
-SLURM = {
-    "SLURM_STEP_NUM_TASKS": "4",
-    "SLURM_PROCID": "2",
-    "SLURM_LOCALID": "0",
-    "SLURM_JOB_ID": "77",
-    "SLURM_STEP_ID": "1",
-}
 
 
 def test_a_process_that_nobody_launched_is_alone() -> None:
-    assert find_place({}) == Place(0, 1, 0)
-    assert find_place({"SLURM_NTASKS": "4", "SLURM_PROCID": "0"}) == Place()  # a batch script is no step
     assert (distributed.rank(), distributed.size()) == (0, 1)
     assert distributed.added([1.5, 2.0], "cpu") == [1.5, 2.0]
-
-
-def test_torchrun_says_where_a_process_is() -> None:
-    assert find_place({"RANK": "5", "WORLD_SIZE": "8", "LOCAL_RANK": "1"}) == Place(5, 8, 1, "env://")
-
-
-@pytest.mark.parametrize(
-    ("nodes", "host"),
-    [("n7", "n7"), ("n[07-08,11]", "n07"), ("gpu-a[3,5]", "gpu-a3"), ("a1,b2", "a1"), ("rack1-n[1-2],x", "rack1-n1")],
-)
-def test_srun_says_where_a_process_is(nodes: str, host: str) -> None:
-    assert find_place({**SLURM, "SLURM_STEP_NODELIST": nodes}) == Place(2, 4, 0, f"tcp://{host}:20178")
-
-
-def test_steps_of_a_job_meet_at_different_ports_unless_one_is_given() -> None:
-    other = find_place({**SLURM, "SLURM_STEP_ID": "2", "SLURM_STEP_NODELIST": "n7"})
-    assert other.meeting == "tcp://n7:20279"
-    assert find_place({**SLURM, "MASTER_ADDR": "x", "MASTER_PORT": "9"}).meeting == "tcp://x:9"
 
 
 def test_processes_that_cannot_share_the_groups_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

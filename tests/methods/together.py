@@ -15,6 +15,8 @@ from typing import Any
 import torch
 
 from benchmark.datasets import load_dataset
+from benchmark.execute.context import Follower
+from benchmark.execute.place import find_place
 from benchmark.stage import StageContext, StageInterrupted
 from methods import distributed
 from tests.methods.support import FakeContext, Few
@@ -41,7 +43,7 @@ def make_all(context: StageContext) -> Mapping[str, Any]:
         inputs = {role: Path(path) for role, path in job["inputs"].items()}
         stop_at = job.get("stop_at", {}).get(str(rank))
         watched = Watched(context.scratch / name, job["params"], inputs, data=data, stop_at=stop_at)
-        inner = distributed.Follower(watched, context.out) if rank else watched
+        inner = Follower(watched, context.out) if rank else watched
         module, _, function = job["function"].partition(":")
         try:
             getattr(importlib.import_module(module), function)(inner)
@@ -56,9 +58,9 @@ def make_all(context: StageContext) -> Mapping[str, Any]:
 def main() -> None:
     torch.set_num_threads(1)
     folder = Path(sys.argv[1])
-    context = FakeContext(folder.parent)
+    context = FakeContext(folder.parent, place=find_place())
     assert context.scratch == folder
-    print(json.dumps(distributed.make_together(make_all, context, distributed.find_place())), flush=True)
+    print(json.dumps(distributed.together(make_all)(context)), flush=True)
 
 
 if __name__ == "__main__":

@@ -127,6 +127,16 @@ def test_one_label_and_nothing_at_all(backend: CrfBackend) -> None:
     assert dense_crf(image[:0], np.zeros((3, 0, 5), np.float32), PSA_CRF, backend).shape == (3, 0, 5)
 
 
+@pytest.mark.parametrize("backend", get_args(CrfBackend))
+def test_an_image_may_be_one_that_cannot_be_changed(backend: CrfBackend) -> None:
+    if backend == "pydensecrf":
+        pytest.importorskip("pydensecrf", reason="needs pydensecrf2, the optional extra crf")
+    image, scores = scene(8, 9)
+    expected = dense_crf(image, scores, PSA_CRF, backend)
+    image.flags.writeable = False  # as a resized one is
+    np.testing.assert_array_equal(dense_crf(image, scores, PSA_CRF, backend), expected)
+
+
 def test_auto_takes_what_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(crf, "_pydensecrf", object)
     assert resolved_backend("auto", 8, 8) == "pydensecrf"

@@ -1,0 +1,160 @@
+"""``doctor --measure``: how fast this machine makes the stages of a profile, and what a table will cost here."""
+
+import dataclasses
+import json
+import signal
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import click
+
+from benchmark.commands.options import Selection, selection_options, split_names
+from benchmark.commands.plan import nothing_selected
+from benchmark.datasets.catalog import as_listed
+from benchmark.errors import Exit
+from benchmark.execute.display import duration
+from benchmark.plan import Plan
+from benchmark.speed.kinds import in_precision, signature
+from benchmark.speed.measurements import Measurement, keep, measurements_file
+from benchmark.speed.pace import measured_paces
+from benchmark.speed.photographs import stand_in
+from benchmark.speed.running import Limits
+from benchmark.speed.tasks import Outcome, outcomes_of, tasks_of
+from benchmark.speed.wording import cost_line, remarks
+from benchmark.store import Store
+
+GIB = 2**30
+
+
+@click.command()
+@selection_options(tables="3", profile="paper")
+@click.option(
+    "--precisions",
+    callback=split_names,
+    metavar="fp32,tf32,bf16",
+    help="Precisions to compare.  [default: all on a GPU, else the one of the settings]",
+)
+@click.option("--units", type=click.IntRange(min=1), default=20, show_default=True, help="Units to time of each kind.")
+@click.option("--seconds", type=float, default=12.0, show_default=True, help="Begin no further unit after so long.")
+@click.option("--minutes", type=float, default=8.0, show_default=True, help="Begin no further kind after so long.")
+@click.option("--flops", is_flag=True, help="Also count the floating-point operations of a unit; on a CPU.")
+@click.option("--json", "as_json", is_flag=True, help="Print the measurements as JSON.")
+def command(
+    *,
+    selection: Selection,
+    precisions: tuple[str, ...] | None,
+    units: int,
+    seconds: float,
+    minutes: float,
+    flops: bool,
+    as_json: bool,
+) -> int:
+    """Measure how fast this machine makes the stages of a table, and say how long the whole table takes.
+
+    Each kind of work runs for some units, iterations of a training or images, after a warm-up: on photographs drawn for
+    the purpose, from random weights, on inputs that are soon made. Nothing is kept but the measurements, beside the
+    store: `plan` uses them. The costliest kinds come first; Ctrl-C ends it and loses none of them. Exit code 1 if some
+    kind was not measured.
+    """
+    from benchmark.execute.machine import choose_device
+
+    began = time.monotonic()
+    limits = Limits(units, seconds, flops)
+    device = choose_device()
+    gpu = device.startswith("cuda")
+    if flops and gpu:
+        raise click.UsageError("--flops counts on a processor alone; set BENCHMARK_DEVICE=cpu.")
+    whole = selection.plan(as_listed(selection.dataset, selection.data_root))
+    reason = nothing_selected(whole, selection)
+    if reason:
+        click.echo(reason, err=True)
+        return Exit.NOTHING
+    with _interruptible(), TemporaryDirectory(prefix="weakshot-measure-") as folder:
+        drawn = stand_in(selection.dataset, Path(folder, "data"), limits.images)
+        plan = dataclasses.replace(selection, dataset=drawn.source, data_root=drawn.root).plan()
+        tasks = tasks_of(plan, whole, precisions, gpu=gpu)
+        outcomes: list[Outcome] = []
+        stopped = False
+        try:
+            for outcome in outcomes_of(tasks, plan, Store(Path(folder, "store")), limits, device, began + 60 * minutes):
+                outcomes.append(outcome)
+                if outcome.found:
+                    keep(measurements_file(selection.store), [outcome.found])
+        except KeyboardInterrupt:
+            stopped = True
+    lines = [_as_json(outcomes)] if as_json else report(outcomes, whole, measurements_file(selection.store))
+    for line in lines:
+        click.echo(line)
+    if stopped:
+        click.echo(f"interrupted: {len(outcomes)} of {len(tasks)} kinds of work were reached", err=True)
+        return Exit.INTERRUPTED
+    return Exit.OK if all(outcome.found for outcome in outcomes) else Exit.INCOMPLETE
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let SIGTERM do what Ctrl-C does: a time limit is no reason to lose what was measured."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def report(outcomes: Sequence[Outcome], whole: Plan, file: Path) -> Iterator[str]:
+    """Yield the table of what was measured, what was not, and what all of the table costs in each precision."""
+    found = [outcome.found for outcome in outcomes if outcome.found]
+    if found:
+        yield from _table(found, whole)
+        yield ""
+    for outcome in outcomes:
+        if not outcome.found:
+            yield f"not measured: {outcome.task.title}: {outcome.problem}"
+    if found:
+        yield from _totals(found, whole)
+        yield f"kept in {file}; `plan` uses it"
+
+
+def _table(found: Iterable[Measurement], whole: Plan) -> Iterator[str]:
+    costs: dict[str, float] = {}
+    for stage in whole.stages:
+        costs[signature(stage)] = max(costs.get(signature(stage), 0.0), stage.cost)
+    header = ("stage", "precision", "images/s", "s/unit", "memory", "full stage")
+    rows = [
+        (
+            f"{one.kind}: {one.stage}",
+            one.precision,
+            "" if one.images_per_second is None else f"{one.images_per_second:.3g}",
+            f"{one.seconds:.3g}",
+            f"{one.memory / GIB:.1f} GiB",
+            duration(one.ratio * costs[one.signature]),
+        )
+        for one in found
+    ]
+    widths = [max(len(row[column]) for row in (header, *rows)) for column in range(len(header))]
+    for row in (header, *rows):
+        first, *others = zip(row, widths, strict=True)
+        yield "  ".join([f"{first[0]:<{first[1]}}", *(f"{text:>{width}}" for text, width in others)])
+
+
+def _totals(found: Sequence[Measurement], whole: Plan) -> Iterator[str]:
+    """Yield a line for each precision: the whole plan in it, one device after the other's work."""
+    (pace,) = measured_paces(found)
+    cells = sum(cell.stage is not None for cell in whole.cells)
+    for precision in list(dict.fromkeys(one.precision for one in found if one.precision)) or [""]:
+        stages = [
+            in_precision(stage, precision) if precision in stage.work.precisions else stage for stage in whole.stages
+        ]
+        yield f"{cells} cells -> {len(stages)} unique stages -> {cost_line(stages, pace, 1)}"
+        yield from remarks(stages, pace)
+
+
+def _as_json(outcomes: Iterable[Outcome]) -> str:
+    values: list[Mapping[str, object]] = [
+        dataclasses.asdict(one.found) if one.found else {"stage": one.task.title, "problem": one.problem}
+        for one in outcomes
+    ]
+    return json.dumps(values, indent=1)

@@ -1,0 +1,99 @@
+"""The part of a team's other processes in an attempt: they wait for the call of the first, and follow it.
+
+The first process holds the lock, numbers the attempt and publishes the result; only then do the others begin, so that
+none of them meets a group that never forms because somebody else makes the stage. The call is a small file in the work
+folder of the stage, which all of them see.
+"""
+
+import re
+import tempfile
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple, cast
+
+from benchmark.execute.context import Follower, WorkContext
+from benchmark.execute.faults import fault_of
+from benchmark.execute.functions import Capture, last_line, load_function
+from benchmark.execute.machine import one_thread
+from benchmark.execute.messages import Finished, Job
+from benchmark.execute.place import Place
+from benchmark.files import read_json, write_json
+from benchmark.stage import StageContext, StageInterrupted
+from benchmark.store import Store
+
+PATIENCE = 600.0  # seconds in which the first process has to call
+POLL = 0.1
+
+
+class Call(NamedTuple):
+    """What the first process of a team says to the others: the number of its attempt, 0 where it makes none."""
+
+    attempt: int
+
+
+def call(store: Store, key: str, place: Place, attempt: int) -> None:
+    """Tell the others of the team, if there are any, which attempt begins; 0 sends them away."""
+    if place.size > 1:
+        write_json(_file(store, key, place), Call(attempt)._asdict())
+
+
+def follow(job: Job, place: Place, stop: Callable[[], bool], capture: Capture) -> Finished:
+    """Do this process' part of a stage and return how it went: no lock, no record, no result.
+
+    A request to stop is left to the stage, whose processes stop together.
+
+    Args:
+        job: the stage.
+        place: of this process; not the first.
+        stop: as for the first.
+        capture: sends what is printed to ``rank-<rank>.log`` of the attempt.
+    """
+    store, began = Store(Path(job.store)), time.monotonic()
+    called = _awaited_call(store, job.key, place)
+    if called is None:
+        message = f"the first process of its team did not begin within {PATIENCE / 60:.0f} minutes"
+        return Finished(job.key, "failed", time.monotonic() - began, message, fault="machine")
+    if not called.attempt:
+        made = store.find(job.key) is not None
+        return Finished(job.key, "done" if made else "busy", message="another run makes it")
+    log = store.attempt_folder(job.key, called.attempt) / f"rank-{place.rank}.log"
+    try:
+        with capture(log):
+            _compute(job, store, place, stop)
+    except StageInterrupted:
+        return Finished(job.key, "interrupted", time.monotonic() - began, "stopped with the first process", str(log))
+    except (Exception, SystemExit) as error:
+        return Finished(job.key, "failed", time.monotonic() - began, last_line(error), str(log), fault_of(error))
+    return Finished(job.key, "done", time.monotonic() - began, log=str(log))
+
+
+def _compute(job: Job, store: Store, place: Place, stop: Callable[[], bool]) -> None:
+    """Call the stage function, whose files nobody looks at; its traceback goes where the rest of it is printed."""
+    with tempfile.TemporaryDirectory(prefix="weakshot-process-") as folder:
+        try:
+            function = load_function(job.function)
+            one_thread()
+            context = WorkContext(job, store, Path(folder), lambda _done, _total: None, stop, place)
+            function(cast("StageContext", Follower(cast("StageContext", context), Path(folder))))
+        except Exception:
+            traceback.print_exc()
+            raise
+
+
+def _awaited_call(store: Store, key: str, place: Place) -> Call | None:
+    """Return what the first process calls, ``None`` if it does not; a result that is there needs no call."""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        content = read_json(_file(store, key, place))
+        if content:
+            return Call(**content)
+        if store.find(key):
+            return Call(0)
+        time.sleep(POLL)
+    return None
+
+
+def _file(store: Store, key: str, place: Place) -> Path:
+    return store.work(key) / "teams" / f"{re.sub(r'[^A-Za-z0-9.-]', '_', place.team)}.json"
