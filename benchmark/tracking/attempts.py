@@ -1,6 +1,6 @@
 """The attempts at a stage as the store has them: the one that made it, those that failed or died, the one that runs."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 RUNNING = "RUNNING"
 _STATUS = {"done": "FINISHED", "failed": "FAILED", "interrupted": "KILLED"}
+_LOG_FILES = ("log.txt", "error.txt")
 _RESULT_FILES = ("stage.json", "result.json", "counts.npz", "curves.jsonl", "log.txt")
 
 
@@ -25,6 +26,7 @@ class Attempt:
         spec: content of ``stage.json``.
         result: content of ``result.json`` where this attempt made it.
         curves: the file of the stage's curves; it may not exist (yet).
+        until: later points of the curves, in seconds since the epoch, are of later attempts; ``None``: there are none.
         files: what is worth keeping beside the run.
     """
 
@@ -33,6 +35,7 @@ class Attempt:
     spec: Mapping[str, Any]
     result: Mapping[str, Any] | None
     curves: Path
+    until: float | None
     files: tuple[Path, ...]
 
     @property
@@ -60,6 +63,12 @@ class Attempt:
     def error(self) -> str:
         """Why it failed, or an empty string."""
         return str(self.record.get("error") or "")
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """Which attempt it is, and on which machine and as which job of a cluster it ran."""
+        where = {name: str(self.record[name]) for name in ("host", "node", "job") if self.record.get(name)}
+        return {"attempt": self.number, **where}
 
     @property
     def name(self) -> str:
@@ -97,11 +106,14 @@ def _complete(store: "Store", key: str) -> list[Attempt]:
     folder, spec, result = store.folder(key), store.spec(key), store.result(key)
     files = tuple(folder / name for name in _RESULT_FILES if (folder / name).is_file())
     found = []
-    for record in store.attempts(key):
+    records = store.attempts(key)
+    for record, until in zip(records, _last_points(records), strict=True):
         made_it = record["state"] == "done"
-        kept = files if made_it else (folder / "stage.json",)  # the logs of failures go when a stage succeeds
+        logs = (store.attempt_folder(key, record["number"]) / name for name in _LOG_FILES)
+        kept = files if made_it else (folder / "stage.json", *(log for log in logs if log.is_file()))
         known = record if record["state"] != "running" else _dead(record, record["started"])
-        found.append(Attempt(key, known, spec, result if made_it else None, folder / "curves.jsonl", kept))
+        made = result if made_it else None
+        found.append(Attempt(key, known, spec, made, folder / "curves.jsonl", until, kept))
     return found
 
 
@@ -113,16 +125,27 @@ def _unfinished(store: "Store", key: str) -> list[Attempt]:
     records = store.attempts(key)
     work, spec = store.work(key), store.spec(key) if records else {}
     found = []
-    for record in records:
+    for record, until in zip(records, _last_points(records), strict=True):
         folder = store.attempt_folder(key, record["number"])
         superseded = record["number"] != records[-1]["number"]
         if record["state"] == "running" and (superseded or (record["number"] in running and not alive)):
-            signs = (work / "curves.jsonl", work / "progress.json", folder / "log.txt", folder / "attempt.json")
-            record = _dead(record, max(sign.stat().st_mtime for sign in signs if sign.exists()))
-        files = (work / "stage.json", folder / "log.txt", folder / "error.txt")
+            record = _dead(record, store.last_sign(key, record["number"]))
+        files = (work / "stage.json", *(folder / name for name in _LOG_FILES))
         kept = tuple(file for file in files if file.is_file())
-        found.append(Attempt(key, record, spec, None, work / "curves.jsonl", kept))
+        found.append(Attempt(key, record, spec, None, work / "curves.jsonl", until, kept))
     return found
+
+
+def _last_points(records: Sequence[Mapping[str, Any]]) -> list[float | None]:
+    """Return until when the points of each attempt go.
+
+    The end of one that died is known from times of files, which other clocks than that of the points have given.
+    """
+    next_begins = [*(record["started"] for record in records), None][1:]
+    died = [record["state"] == "running" or record.get("died", False) for record in records]
+    return [
+        begin if dead else record["finished"] for record, dead, begin in zip(records, died, next_begins, strict=True)
+    ]
 
 
 def _dead(record: Mapping[str, Any], last_sign: float) -> dict[str, Any]:

@@ -117,6 +117,8 @@ class Mirror:
                 self.failed[key] = f"not tried after {in_a_row} failures in a row"
                 continue
             update = self.update(key, verify=True)
+            if update is None and self._sender:  # it was reached before: only a connection may be lost
+                update = self.update(key, verify=True)
             in_a_row = 0 if update else in_a_row + 1
             runs.update(update.outcomes if update else ())
         return Report(runs, dict(self.failed))
@@ -127,14 +129,15 @@ class Mirror:
         return self._sender
 
     def _work(self) -> None:
-        next_look = 0.0
+        next_look, up = 0.0, True
         while not self._closing.wait(self._interval):
-            if time.monotonic() >= next_look and not self._look():
-                next_look = time.monotonic() + REST_SECONDS
-        self._look()
+            if time.monotonic() >= next_look:
+                up = self._look(FAILURES_IN_A_ROW)
+                next_look = 0.0 if up else time.monotonic() + REST_SECONDS
+        self._look(FAILURES_IN_A_ROW if up else 1)
 
-    def _look(self) -> bool:
-        """Update every stage that is due; return False as soon as MLflow seems to be down."""
+    def _look(self, failures: int) -> bool:
+        """Update every stage that is due; return False, after so many failures in a row, where MLflow is down."""
         in_a_row = 0
         for key in sorted(self._due):
             self._due.discard(key)  # before the look: a notification meanwhile must not be lost
@@ -142,7 +145,7 @@ class Mirror:
             if update is None or update.running:
                 self._due.add(key)
             in_a_row = 0 if update else in_a_row + 1
-            if in_a_row >= FAILURES_IN_A_ROW:
+            if in_a_row >= failures:
                 return False
         return True
 

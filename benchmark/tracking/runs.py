@@ -3,12 +3,11 @@
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from itertools import islice
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from benchmark.errors import BenchmarkError
-from benchmark.tracking import records
+from benchmark.tracking import artifacts, records
 from benchmark.tracking.attempts import RUNNING, Attempt
-from benchmark.tracking.server import artifacts
 from benchmark.tracking.state import Sent, State
 
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ class Sender:
             verify: also ask whether a run that was sent is still known, and send it again if not.
         """
         sent = state.attempts.get(attempt.number)
-        if sent and verify and not self._known(sent.run_id):
+        if sent and verify and not self._verified(attempt, sent.run_id):
             sent = None
         if sent and sent.status == attempt.status != RUNNING:
             return Outcome.PRESENT
@@ -64,9 +63,13 @@ class Sender:
         state.save()
         return outcome
 
-    def _known(self, run_id: str) -> bool:
+    def _verified(self, attempt: Attempt, run_id: str) -> bool:
+        """Return whether a run that was sent is still there, if only as one that the user has deleted."""
         from mlflow.exceptions import MlflowException
 
+        found = self._only_run(attempt, run_id)
+        if found is not None:
+            return found == run_id
         try:
             self._client.get_run(run_id)
         except MlflowException as error:
@@ -75,21 +78,31 @@ class Sender:
             raise
         return True
 
+    def _only_run(self, attempt: Attempt, preferred: str = "") -> str | None:
+        """Return the run of an attempt, if there is one.
+
+        A slow server can make a run after its client gave up on it and made another; then one of them is deleted.
+        """
+        known = self._client.search_runs(
+            [self._experiment(attempt.experiment)],
+            f"tags.stage_key = '{attempt.key}' AND tags.attempt = '{attempt.number}' "
+            f"AND attributes.start_time = {_milliseconds(attempt.started)}",
+        )
+        found = sorted((str(run.info.run_id) for run in known), key=lambda run_id: (run_id != preferred, run_id))
+        for superfluous in found[1:]:
+            self._client.delete_run(superfluous)
+        return found[0] if found else None
+
     def _begin(self, attempt: Attempt) -> str:
         """Return the run of an attempt: one that was made before the state could be written, or a new one."""
-        experiment = self._experiment(attempt.experiment)
-        started = _milliseconds(attempt.started)
-        known = self._client.search_runs(
-            [experiment],
-            f"tags.stage_key = '{attempt.key}' AND tags.attempt = '{attempt.number}' "
-            f"AND attributes.start_time = {started}",
-            max_results=1,
-        )
-        if known:
-            run_id = str(known[0].info.run_id)
-        else:
-            about = records.tags(attempt.spec, attempt.result) | {"attempt": attempt.number}
-            run = self._client.create_run(experiment, start_time=started, tags=about, run_name=attempt.name)
+        run_id = self._only_run(attempt)
+        if run_id is None:
+            run = self._client.create_run(
+                self._experiment(attempt.experiment),
+                start_time=_milliseconds(attempt.started),
+                tags=records.tags(attempt.spec, attempt.result) | attempt.tags,
+                run_name=attempt.name,
+            )
             run_id = str(run.info.run_id)
         self._parameters(run_id, attempt)
         return run_id
@@ -101,7 +114,8 @@ class Sender:
             known = self._client.get_experiment_by_name(name)
             if known is None:
                 try:
-                    made = self._client.create_experiment(name, artifacts(self._uri, name), EXPERIMENT_TAGS)
+                    place = artifacts.of_experiment(self._uri, name)
+                    made = self._client.create_experiment(name, place, EXPERIMENT_TAGS)
                 except MlflowException as error:
                     known = self._client.get_experiment_by_name(name)  # another process was faster
                     if known is None:
@@ -145,10 +159,18 @@ class Sender:
                     values |= records.scores(file, attempt.spec["cells"])
                 except BenchmarkError as error:  # counted by another version: the run is worth showing all the same
                     about["no_scores"] = records.shortened(str(error), records.TAG_LIMIT)
-            self._client.log_artifact(run_id, str(file))
+        self._files(run_id, attempt)
         self._metrics(run_id, (records.Point(name, value, end, 0) for name, value in values.items()))
         self._client.log_batch(run_id, tags=[RunTag(name, value) for name, value in about.items()])
         self._client.set_terminated(run_id, attempt.status, end_time=end)
+
+    def _files(self, run_id: str, attempt: Attempt) -> None:
+        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+        location = self._client.get_run(run_id).info.artifact_uri
+        place: Any = get_artifact_repository(artifacts.of_run(location, attempt.experiment, self._uri), self._uri)
+        for file in attempt.files:
+            place.log_artifact(str(file))
 
 
 def _lines(attempt: Attempt) -> list[list[records.Point]]:
@@ -158,8 +180,8 @@ def _lines(attempt: Attempt) -> list[list[records.Point]]:
     its end, the file may hold points of a later one.
     """
     lines = records.points(attempt.curves)
-    if attempt.finished is not None:
-        end = _milliseconds(attempt.finished)
+    if attempt.until is not None:
+        end = _milliseconds(attempt.until)
         lines = [[point for point in line if point.time <= end] for line in lines]
     started = _milliseconds(attempt.started)
     own = any(point.time >= started for line in lines for point in line)

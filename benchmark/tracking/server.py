@@ -19,8 +19,9 @@ _DEFAULTS = {
     "DO_NOT_TRACK": "true",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_LOGGING_LEVEL": "ERROR",
-    # By default a server that is down costs minutes a call; what could not be sent is sent later.
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    # By default a server that is down costs minutes a call; what could not be sent is sent later. A request that is
+    # repeated unseen could make a run twice: whole updates are repeated, which look first at what has arrived.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
 }
 _PREPARE_SECONDS = 120.0
@@ -28,8 +29,18 @@ _REASON_LIMIT = 200  # characters
 
 
 def tracking_uri(store_root: Path) -> str:
-    """Return ``$MLFLOW_TRACKING_URI``, or the SQLite file in the folder ``mlflow`` beside the store."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{store_root.resolve().parent / 'mlflow' / 'mlflow.db'}"
+    """Return ``$MLFLOW_TRACKING_URI``, or the SQLite file beside the store."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or sqlite_uri(own_database(store_root))
+
+
+def own_database(store_root: Path) -> Path:
+    """Return the SQLite file in the folder ``mlflow`` beside the store."""
+    return store_root.resolve().parent / "mlflow" / "mlflow.db"
+
+
+def sqlite_uri(database: Path) -> str:
+    """Return the address of a SQLite file."""
+    return f"sqlite:///{database}"
 
 
 def public(uri: str) -> str:
@@ -42,7 +53,9 @@ def public(uri: str) -> str:
 
 def reason(error: Exception) -> str:
     """Return one line on an error of MLflow; its texts may hold an address with a password, which is taken out."""
-    lines = re.sub(r"//[^/@\s]*@", "//", str(error)).splitlines()
+    text = re.sub(r"//[^/@\s]*@", "//", str(error))
+    what, _, cause = text.partition("(Caused by ")  # of requests: what went wrong stands at the end of a long line
+    lines = (cause.removesuffix(")") or what).splitlines()
     return f"{type(error).__name__}: {lines[0][:_REASON_LIMIT] if lines else 'no details'}"
 
 
@@ -52,34 +65,38 @@ def sqlite_file(uri: str) -> Path | None:
     return Path(found["path"]) if found else None
 
 
-def artifacts(uri: str, experiment: str) -> str | None:
-    """Return where an experiment's files go: beside a SQLite file; ``None`` leaves it to the server."""
-    database = sqlite_file(uri)
-    if database is None:
-        return None
-    return (database.resolve().parent / "artifacts" / re.sub(r"[^\w\-.]", "_", experiment)).as_uri()
+def over_http(uri: str) -> bool:
+    """Return whether an address is that of a server."""
+    return urlsplit(uri).scheme in {"http", "https"}
 
 
 def connect(uri: str) -> "MlflowClient":
-    """Return a client of an MLflow whose tables exist; they are made here, by one process at a time, where they do not.
+    """Return a client of an MLflow whose tables exist; in a SQLite file they are made where they do not.
 
     Raises whatever MLflow, its database or the network raise.
     """
     database = sqlite_file(uri)
-    if database is None:
-        return _client(uri)
+    if database is not None:
+        make_database(database)
+    return _client(uri)
+
+
+def make_database(database: Path) -> None:
+    """Make MLflow's tables in a SQLite file that does not exist, one process at a time; it takes seconds.
+
+    Raises whatever MLflow or its database raise.
+    """
     database.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{database}.lock", timeout=_PREPARE_SECONDS):  # two first users at once would spoil the tables
         if not database.exists():
             _make_tables(database)
-        return _client(uri)
 
 
 def _make_tables(database: Path) -> None:
     """Make an empty database under a temporary name and move it into place: half of its tables could not be used."""
     draft = database.with_name(f".{database.name}.{uuid.uuid4().hex}.tmp")
     try:
-        _client(f"sqlite:///{draft}")
+        _client(sqlite_uri(draft))
         draft.replace(database)
     finally:
         for leftover in database.parent.glob(f"{draft.name}*"):

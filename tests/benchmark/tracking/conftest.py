@@ -25,7 +25,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     return Made(file, [(process.returncode, *output) for process, output in zip(both, outputs, strict=True)])
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tables(made: Made) -> Path:
     return made.file
 

@@ -2,9 +2,14 @@
 
 import json
 import math
+import os
+import signal
 import sqlite3
+import subprocess
+import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +19,7 @@ from benchmark.metrics import Counts
 from benchmark.splits import class_names
 from benchmark.store import Store
 from benchmark.tracking import sqlite_file, tracking_uri
+from tests.benchmark.processes import family
 
 KEY = "ab" * 32
 STARTED = 1_700_000_000.25
@@ -25,6 +31,44 @@ class Made(NamedTuple):
 
     file: Path
     said: list[tuple[int, str, str]]
+
+
+class ServerProcess:
+    """A real ``mlflow-server`` over the database beside a store. Ends, if need be badly, with ``close``."""
+
+    PATIENCE = 120.0
+
+    def __init__(self, store: Store, *options: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "benchmark", "mlflow-server", "--store", str(store.root), *options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise AssertionError(self._process.communicate()[1])
+        self.url = line.removeprefix("export MLFLOW_TRACKING_URI=").strip()
+        self.port = int(self.url.rpartition(":")[2])
+        self.pids = family(self._process.pid)
+
+    def end(self, number: int) -> tuple[int, str]:
+        """Send the process a signal; return its exit code and what it said on stderr."""
+        self._process.send_signal(number)
+        err = self._process.communicate(timeout=self.PATIENCE)[1]
+        return self._process.returncode, err
+
+    def kill(self) -> None:
+        """Kill all processes at once, as the death of a machine does."""
+        for pid in sorted(self.pids):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self._process.communicate()
+
+    def close(self) -> None:
+        if self._process.poll() is None:
+            self.kill()
 
 
 def spec(key: str = KEY, **changes: Any) -> dict[str, Any]:

@@ -9,7 +9,17 @@ import pytest
 from benchmark.splits import class_names, split
 from benchmark.store import Store
 from benchmark.tracking import Mirror, Outcome, records
-from tests.benchmark.tracking.support import KEY, STARTED, Client, all_runs, counts_of_mini, files_of, finish, history
+from tests.benchmark.tracking.support import (
+    KEY,
+    STARTED,
+    Client,
+    all_runs,
+    counts_of_mini,
+    files_of,
+    finish,
+    history,
+    record,
+)
 
 
 def test_complete_stage_arrives_with_times_parameters_curves_numbers_and_files(store: Store, client: Client) -> None:
@@ -44,7 +54,7 @@ def test_tags_say_what_the_run_belongs_to(store: Store, client: Client) -> None:
     cells = [
         {"dataset": "mini", "split": name, "method": "fully_oracle", "variant": "", "seed": 0} for name in ("S1", "S2")
     ]
-    finish(store, cells=cells)
+    finish(store, cells=cells, attempts=[record(node="n1", job="17_3")])
     Mirror(store).update(KEY)
     (run,) = all_runs(client)
     expected = {
@@ -55,6 +65,9 @@ def test_tags_say_what_the_run_belongs_to(store: Store, client: Client) -> None:
         "kind": "train",
         "stage_key": KEY,
         "attempt": "1",
+        "host": "h",
+        "node": "n1",
+        "job": "17_3",
         "git_commit": "f" * 40,
         "mlflow.source.git.commit": "f" * 40,
         "git_dirty": "False",

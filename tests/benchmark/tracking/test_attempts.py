@@ -1,6 +1,7 @@
 """While a stage runs, and when it goes wrong."""
 
 import json
+import os
 
 import pytest
 
@@ -132,6 +133,40 @@ def test_each_attempt_is_a_run(store: Store, client: Client) -> None:
     assert (len(history(client, first)), len(history(client, second))) == (3, 5)
     assert "summary/loss" not in first.data.metrics
     assert first.data.tags["error"] == "out of memory"
+
+
+def test_failure_before_a_success_keeps_its_log(store: Store, client: Client) -> None:
+    finish(store, attempts=[record(1, "failed", error="no"), record(2)])
+    folder = store.attempt_folder(KEY, 1)
+    folder.mkdir(parents=True)
+    for name in ("log.txt", "error.txt"):
+        (folder / name).write_text("what the first attempt said\n")
+    Mirror(store).update(KEY)
+    first, second = all_runs(client)
+    assert files_of(client, first) == {"stage.json", "log.txt", "error.txt"}
+    assert "error.txt" not in files_of(client, second)
+
+
+@pytest.mark.parametrize("recorded", [False, True])
+@pytest.mark.parametrize("succeeded", [False, True])
+def test_last_point_of_an_attempt_that_died_arrives_whatever_the_clock_of_the_disk(
+    store: Store, client: Client, *, recorded: bool, succeeded: bool
+) -> None:
+    """A file can be older than the time its last line tells: by a tick here, by seconds on another machine's disk."""
+    first = {**record(1, "interrupted", seconds=0.0), "died": True} if recorded else record(1, "running")
+    curves = curve(4) + curve(6, first=4, started=record(2)["started"])
+    if succeeded:
+        finish(store, attempts=[first, record(2)], curves=curves)
+    else:
+        work = attempt(store)
+        (store.attempt_folder(KEY, 1) / "attempt.json").write_text(json.dumps(first))
+        attempt(store, number=2)
+        (work / "curves.jsonl").write_text(curves)
+        for path in (path for path in work.rglob("*") if path.is_file()):
+            os.utime(path, (STARTED - 3, STARTED - 3))
+    Mirror(store).update(KEY)
+    one, two = all_runs(client)
+    assert (len(history(client, one)), len(history(client, two))) == (4, 6)
 
 
 def test_attempt_that_died_before_another_succeeded_is_killed(store: Store, client: Client) -> None:

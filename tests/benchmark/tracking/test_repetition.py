@@ -4,6 +4,7 @@ import json
 import shutil
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -56,6 +57,43 @@ def test_crash_before_the_state_is_written_is_made_up(
     Mirror(store).update(KEY)
     (run,) = all_runs(client)
     assert (run.info.status, len(history(client, run))) == ("FINISHED", 5)
+
+
+def test_run_whose_answer_was_lost_is_found(store: Store, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server made the run and died before it could say so."""
+    finish(store)
+    create = type(client).create_run
+
+    def lost(*arguments: Any, **named: Any) -> None:
+        create(*arguments, **named)
+        raise ConnectionError("reset by peer")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(type(client), "create_run", lost)
+        assert Mirror(store, warn=lambda _: None).update(KEY) is None
+    assert Mirror(store).update(KEY) is not None
+    (run,) = all_runs(client)
+    assert (run.info.status, len(history(client, run))) == ("FINISHED", 5)
+
+
+def test_run_that_a_slow_server_made_after_all_is_deleted_by_sync(store: Store, client: Client) -> None:
+    """The client gave up on the request and made the run with another; then the server came to the first one."""
+    finish(store)
+    Mirror(store).update(KEY)
+    (run,) = all_runs(client)
+    for _ in range(9):  # whichever of their random names comes first
+        client.create_run(run.info.experiment_id, start_time=run.info.start_time, tags=run.data.tags)
+    assert Mirror(store).sync().runs == {Outcome.PRESENT: 1}
+    assert [one.info.run_id for one in all_runs(client)] == [run.info.run_id]
+    assert len(history(client, run)) == 5
+
+
+def test_run_that_was_deleted_by_hand_does_not_come_back(store: Store, client: Client) -> None:
+    finish(store)
+    Mirror(store).update(KEY)
+    client.delete_run(all_runs(client)[0].info.run_id)
+    assert Mirror(store).sync().runs == {Outcome.PRESENT: 1}
+    assert not all_runs(client)
 
 
 def test_two_servers_are_kept_apart(store: Store, tables: Path, tmp_path: Path) -> None:
