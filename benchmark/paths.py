@@ -1,5 +1,6 @@
 """Where the data files of the software lie: beside the package in a checkout, inside it when installed."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -11,3 +12,12 @@ def data_folder(kind: Literal["splits", "paper"]) -> Path:
     """Return the folder of the class splits or of the paper's printed values."""
     installed = _PACKAGE / "data" / kind
     return installed if installed.is_dir() else _PACKAGE.parent / _IN_CHECKOUT[kind]
+
+
+def folders_beside_package() -> Mapping[Path, Path]:
+    """Return the data folders of a checkout by their place relative to the package's parent; none when installed."""
+    return {
+        place: _PACKAGE.parent / place
+        for kind, place in _IN_CHECKOUT.items()
+        if not (_PACKAGE / "data" / kind).is_dir()
+    }

@@ -9,7 +9,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from benchmark.files import read_json
+
 PACKAGES = ("weak-shot-segmentation-benchmark", "torch", "torchvision", "numpy", "scipy", "pillow", "mlflow")
+FROZEN = "code.json"  # beside the packages of a frozen copy: the revision that was copied
 _SOURCE = Path(__file__).resolve()
 
 
@@ -37,10 +40,13 @@ def provenance(device: str, dataset_digest: str | None) -> dict[str, Any]:
 
 @cache
 def source_revision() -> Revision:
-    """Return commit and cleanliness of the repository that tracks this file.
+    """Return commit and cleanliness of the repository that tracks this file, or that this copy of it was frozen from.
 
     Asked once a process, when its code is loaded already: what is on disk later is not what ran.
     """
+    frozen = read_json(_SOURCE.parents[1] / FROZEN)
+    if isinstance(frozen, dict):
+        return Revision(frozen.get("commit"), frozen.get("dirty"))
     if _git("ls-files", "--error-unmatch", _SOURCE.name) is None:
         return Revision(None, None)  # a repository around a virtual environment says nothing about this code
     commit, changes = _git("rev-parse", "HEAD"), _git("status", "--porcelain", "--untracked-files=no")

@@ -1,41 +1,34 @@
 """``run``: make what the selected cells need, then print and write their tables."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
 import click
 
+from benchmark.commands.launching import Cluster, launch_options
 from benchmark.commands.options import Selection, selection_options
 from benchmark.commands.plan import listing, nothing_selected
 from benchmark.errors import Exit
 from benchmark.execute.display import display, duration
-from benchmark.execute.machine import default_workers
-from benchmark.execute.messages import Event, Finished, Started
-from benchmark.execute.scheduler import Observer
+from benchmark.execute.executor import Launcher
+from benchmark.execute.inline import Inline
+from benchmark.execute.messages import Finished
 from benchmark.execute.session import Session, make_stages
 from benchmark.plan import Plan, PlannedCell
 from benchmark.stage import Stage
 from benchmark.store import Store
-
-if TYPE_CHECKING:
-    from benchmark.tracking import Mirror
+from benchmark.tracking import mirrored
 
 
 @click.command()
 @selection_options()
-@click.option(
-    "--workers",
-    type=click.IntRange(min=0),
-    help="Worker processes; 0 works inline.  [default: one a GPU, else one a core]",
-)
+@launch_options
 @click.option("--dry-run", is_flag=True, help="Show what would be made, and stop.")
-@click.option("--first", is_flag=True, help="Make one cell here and now, in this process.")
+@click.option("--first", is_flag=True, help="Make one cell only, in this process or as jobs.")
 @click.option("--no-mlflow", is_flag=True, help="Do not mirror the run to MLflow.")
 @click.option("--quiet", is_flag=True, help="Say nothing but errors.")
 def command(
-    *, selection: Selection, workers: int | None, dry_run: bool, first: bool, no_mlflow: bool, quiet: bool
+    *, selection: Selection, launcher: Launcher | Cluster, dry_run: bool, first: bool, no_mlflow: bool, quiet: bool
 ) -> int:
     """Make the selected cells, then print their tables and write them with their plots.
 
@@ -46,12 +39,39 @@ def command(
     if reason:
         click.echo(reason, err=True)
         return Exit.NOTHING
-    workers = 0 if first else default_workers() if workers is None else workers
-    if dry_run:
-        click.echo(listing(plan, selection.store, max(1, workers)))
-        return Exit.OK
     wanted = dataclasses.replace(plan, cells=(_first(plan, selection.store),)) if first else plan
-    session = _make(wanted, selection.store, workers, mirrored=not no_mlflow, quiet=quiet)
+    if isinstance(launcher, Cluster):
+        return _on_cluster(plan, wanted, selection, launcher, dry_run=dry_run, mlflow=not no_mlflow, quiet=quiet)
+    if dry_run:
+        click.echo(listing(plan, selection.store, launcher.workers))
+        return Exit.OK
+    session = _make(wanted, selection.store, Inline() if first else launcher, mlflow=not no_mlflow, quiet=quiet)
+    return _concluded(plan, wanted, selection, session, quiet=quiet)
+
+
+def _on_cluster(
+    plan: Plan, wanted: Plan, selection: Selection, cluster: Cluster, *, dry_run: bool, mlflow: bool, quiet: bool
+) -> int:
+    """Submit what is not complete; wait for it only where that was asked for."""
+    from benchmark.commands import submission
+
+    if not wanted.pending(selection.store):
+        return _concluded(plan, wanted, selection, Session({}, interrupted=False), quiet=quiet)
+    if dry_run:
+        click.echo(submission.previewed(wanted, selection, cluster.preset, mlflow=mlflow))
+        return Exit.OK
+    campaign, made = submission.submitted(wanted, selection, cluster.preset, mlflow=mlflow, quiet=quiet)
+    if not cluster.wait:
+        return Exit.INCOMPLETE if made.error else Exit.OK
+    session = submission.awaited(wanted, campaign, mlflow=mlflow, quiet=quiet)
+    if session.interrupted:
+        click.echo("no longer waiting; the jobs go on.", err=True)
+        return Exit.INTERRUPTED
+    return _concluded(plan, wanted, selection, session, quiet=quiet)
+
+
+def _concluded(plan: Plan, wanted: Plan, selection: Selection, session: Session, *, quiet: bool) -> int:
+    """Say how the stages ended, print and write the tables, and return the exit code."""
     _report(wanted, selection.store, session, quiet=quiet)
     if session.interrupted:
         return Exit.INTERRUPTED
@@ -66,48 +86,19 @@ def _first(plan: Plan, store: Store) -> PlannedCell:
     return next((cell for cell in possible if cell.stage and not store.find(cell.stage)), possible[0])
 
 
-def _make(plan: Plan, store: Store, workers: int, *, mirrored: bool, quiet: bool) -> Session:
+def _make(plan: Plan, store: Store, launcher: Launcher, *, mlflow: bool, quiet: bool) -> Session:
     stages = plan.pending(store)
     if not stages:
         return Session({}, interrupted=False)
     store.check_writable()  # before the mirror and the display start
-    shown = display(stages, workers, quiet=quiet)
+    if launcher.remark:
+        click.echo(f"warning: {launcher.remark}", err=True)
+    shown = display(stages, launcher.workers, quiet=quiet)
     try:
-        with _mirror(store, switched_on=mirrored) as mirrors:
-            return make_stages(plan, stages, store, workers, [shown, *mirrors])
+        with mirrored(store, switched_on=mlflow) as mirrors:
+            return make_stages(plan, stages, store, launcher, [shown, *mirrors])
     finally:
         shown.close()
-
-
-@contextmanager
-def _mirror(store: Store, *, switched_on: bool) -> Iterator[list[Observer]]:
-    """Run the mirror beside the work; yield the observer that feeds it."""
-    if not switched_on:
-        yield []
-        return
-    from benchmark.tracking import Mirror
-
-    mirror = Mirror(store)
-    mirror.start()
-    try:
-        yield [_Notifier(mirror)]
-    finally:
-        mirror.close()
-
-
-class _Notifier:
-    """Tells the mirror which stages have something new."""
-
-    def __init__(self, mirror: "Mirror") -> None:
-        self._mirror = mirror
-
-    def event(self, event: Event) -> None:
-        ended = isinstance(event, Finished) and event.state in {"done", "failed", "interrupted"}
-        if ended or isinstance(event, Started):
-            self._mirror.notify(event.key)
-
-    def tick(self) -> None:
-        """Leave it to the mirror's own thread."""
 
 
 def _report(plan: Plan, store: Store, session: Session, *, quiet: bool) -> None:

@@ -1,90 +1,191 @@
-"""``status``: how the cells of a selection stand, and what became of every attempt."""
+"""``status``: how the cells of a selection stand, in the store and in Slurm's queue, and what became of attempts."""
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import click
 
 from benchmark.commands.options import Selection, selection_options
-from benchmark.errors import Exit
+from benchmark.errors import BenchmarkError, Exit
+from benchmark.execute.cluster.campaign import folder_of_campaigns, load, owner
+from benchmark.execute.cluster.history import job_logs
+from benchmark.execute.cluster.queue import Queue
+from benchmark.execute.cluster.standing import Standing, survey
 from benchmark.files import read_json
 from benchmark.plan import Plan, PlannedCell
 from benchmark.stage import closure
 from benchmark.store import Store
 
-STATES = ("done", "running", "failed", "interrupted", "missing", "not available")
+STATES = ("done", "running", "queued", "failed", "cancelled", "interrupted", "missing", "not available")
+WORST_FIRST = ("failed", "cancelled", "running", "queued", "interrupted", "lost")
+ONE_BY_ONE = frozenset({"running", "failed", "cancelled", "interrupted", "lost", "done"})  # the rest are only counted
 
 
 @click.command()
 @selection_options()
+@click.option("--attempts", "every", is_flag=True, help="Show the attempts at complete stages, too.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
-def command(selection: Selection, as_json: bool) -> int:
-    """Show per table how many cells are done, running, failed or missing, and where failures left their logs."""
+def command(selection: Selection, every: bool, as_json: bool) -> int:
+    """Show per table how many cells are done, running, queued, failed or missing, and where failures left their logs.
+
+    For stages that were submitted to Slurm it is asked once, whoever submitted them and wherever this runs.
+    """
     plan, store = selection.plan(), selection.store
-    states = {stage.key: store.state(stage.key) for stage in plan.stages}
-    content = as_data(plan, store, states)
+    content = as_data(plan, store, every=every)
     click.echo(json.dumps(content, indent=1) if as_json else "\n".join(_lines(content)))
     return Exit.OK if plan.cells else Exit.NOTHING
 
 
-def cell_state(cell: PlannedCell, states: dict[str, Any]) -> str:
+def cell_state(cell: PlannedCell, states: Mapping[str, str]) -> str:
     """Return how a cell stands: as its worst stage does, unless it is done."""
     if cell.stage is None:
         return "not available"
     if states[cell.stage.key] == "done":
         return "done"
     needed = {states[stage.key] for stage in closure([cell.stage])}
-    return next((state for state in ("failed", "running", "interrupted") if state in needed), "missing")
+    worst = next((state for state in WORST_FIRST if state in needed), "missing")
+    return "interrupted" if worst == "lost" else worst
 
 
-def as_data(plan: Plan, store: Store, states: dict[str, Any]) -> dict[str, Any]:
-    """Return the counts of every table, and every stage that was attempted and is not complete, as JSON values."""
+def as_data(plan: Plan, store: Store, *, every: bool = False) -> dict[str, Any]:
+    """Return as JSON values the counts of every table, the campaigns at work, and the stages of which there is news.
+
+    These are the ones that were begun or submitted and are not complete, or needed more than one attempt; with
+    ``every`` all that were ever attempted.
+    """
+    inputs = {stage.key: [parent.key for parent in stage.inputs.values()] for stage in plan.stages}
+    seen = survey(store, inputs)
+    states = {key: stage.state for key, stage in seen.stages.items()}
     counts = {table.name: Counter(cell_state(cell, states) for cell in plan.of(table.name)) for table in plan.tables}
-    attempted = [stage for stage in plan.stages if states[stage.key] in {"running", "failed", "interrupted"}]
     return {
         "tables": [
             {"table": name, "cells": {state: found[state] for state in STATES}} for name, found in counts.items()
         ],
-        "stages": [
-            {
-                "key": stage.key,
-                "name": stage.name,
-                "state": states[stage.key],
-                "progress": read_json(store.work(stage.key) / "progress.json"),
-                "attempts": store.attempts(stage.key),
-                "log": _log(store, stage.key),
-            }
-            for stage in attempted
-        ],
+        "slurm": seen.queue.silence,
+        "campaigns": list(_campaigns(store, seen.stages, seen.queue)),
+        "stages": list(_stages(plan, store, seen.stages, every=every)),
     }
 
 
-def _log(store: Store, key: str) -> str | None:
-    """Return the file that tells most about the last attempt."""
-    attempts = store.attempts(key)
-    folder = store.attempt_folder(key, attempts[-1]["number"]) if attempts else store.work(key)
-    return next((str(folder / name) for name in ("error.txt", "log.txt") if (folder / name).is_file()), None)
+def _campaigns(store: Store, stages: Mapping[str, Standing], queue: Queue) -> Iterator[dict[str, Any]]:
+    """Yield the campaigns of stages that are not complete."""
+    open_stages = [stage for stage in stages.values() if stage.campaign and stage.state != "done"]
+    alive = {owner(job.name) for job in queue.jobs.values() if job.alive}
+    stuck = {owner(job.name) for job in queue.jobs.values() if job.stuck}
+    for name in sorted({stage.campaign for stage in open_stages}):
+        states = Counter(stage.state for stage in open_stages if stage.campaign == name)
+        try:
+            campaign = load(folder_of_campaigns(store) / name)
+        except BenchmarkError as error:
+            yield {"id": name, "stages": states, "error": str(error)}
+            continue
+        made = campaign.rounds()
+        yield {
+            "id": name,
+            "user": campaign.user,
+            "host": campaign.host,
+            "command": list(campaign.command),
+            "rounds": len(made),
+            "at_work": None if queue.silence else name in alive,
+            "stuck": name in stuck,
+            "stages": states,
+            "error": made[-1].error if made else "",
+        }
+
+
+def _stages(plan: Plan, store: Store, standings: Mapping[str, Standing], *, every: bool) -> Iterator[dict[str, Any]]:
+    for stage in plan.stages:
+        standing = standings[stage.key]
+        attempts = store.attempts(stage.key) if standing.state != "missing" else []
+        if standing.state == "missing" or (standing.state == "done" and len(attempts) < (1 if every else 2)):
+            continue
+        yield {
+            "key": stage.key,
+            "name": stage.name,
+            "state": standing.state,
+            "detail": standing.detail,
+            "job": standing.job,
+            "node": standing.node,
+            "campaign": standing.campaign,
+            "progress": read_json(store.work(stage.key) / "progress.json"),
+            "attempts": attempts,
+            "log": _log(store, stage.key, attempts) or _job_log(store, stage.key, standing),
+        }
+
+
+def _log(store: Store, key: str, attempts: Sequence[dict[str, Any]]) -> str | None:
+    """Return the file that tells most about the last attempt that made no result; old results lack it."""
+    numbers = [one["number"] for one in attempts if one["state"] != "done"]
+    files = (store.attempt_folder(key, numbers[-1]) / name for name in ("error.txt", "log.txt")) if numbers else ()
+    return next((str(path) for path in files if path.is_file()), None)
+
+
+def _job_log(store: Store, key: str, standing: Standing) -> str | None:
+    """Return what the job of a stage said that was lost before it began."""
+    if standing.state != "lost":
+        return None
+    try:
+        logs = job_logs(load(folder_of_campaigns(store) / standing.campaign), key)
+    except BenchmarkError:
+        return None
+    return str(logs[-1]) if logs else None
 
 
 def _lines(content: dict[str, Any]) -> Iterator[str]:
     yield "table  " + "  ".join(f"{state:>13}" for state in STATES)
     for table in content["tables"]:
         yield f"{table['table']:5}  " + "  ".join(f"{table['cells'][state]:13}" for state in STATES)
+    if content["slurm"]:
+        yield f"\nSlurm does not say what is in its queue: {content['slurm']}"
+    for campaign in content["campaigns"]:
+        yield from _campaign_lines(campaign)
+    for state in ("queued", "blocked"):
+        counted = [stage for stage in content["stages"] if stage["state"] == state]
+        if counted:
+            yield f"\n{state}: {_reasons(counted)}"
     for stage in content["stages"]:
-        progress = stage["progress"] if stage["state"] == "running" else None
-        share = f" {progress['done']}/{progress['total']}" if progress else ""
-        yield f"\n{stage['state']}{share}: {stage['name']} [{stage['key'][:8]}]"
-        for attempt in stage["attempts"]:
-            yield f"  {_attempt_line(attempt, dead=stage['state'] != 'running')}"
-        if stage["log"]:
-            yield f"  log: {stage['log']}"
+        if stage["state"] in ONE_BY_ONE:
+            yield from _stage_lines(stage)
 
 
-def _attempt_line(attempt: dict[str, Any], *, dead: bool) -> str:
+def _campaign_lines(campaign: dict[str, Any]) -> Iterator[str]:
+    states = ", ".join(f"{count} {state}" for state, count in campaign["stages"].items())
+    user = f" of {campaign['user']}@{campaign['host']}, round {campaign['rounds']}" if "user" in campaign else ""
+    yield f"\ncampaign {campaign['id']}{user}: {states}"
+    if campaign["error"]:
+        yield f"  {campaign['error']}"
+    if campaign.get("stuck"):
+        yield f"  Slurm holds jobs that a node failed to start; python -m benchmark retry {campaign['id']} lets them go"
+    if campaign.get("at_work") is False:
+        yield f"  none of its jobs is in the queue; python -m benchmark retry {campaign['id']} submits what is missing"
+
+
+def _reasons(stages: Sequence[dict[str, Any]]) -> str:
+    counts = Counter(stage["detail"] or "about to start" for stage in stages)
+    reasons = ", ".join(f"{count} {reason}" for reason, count in counts.most_common())
+    return f"{len(stages)} stage{'' if len(stages) == 1 else 's'} ({reasons})"
+
+
+def _stage_lines(stage: dict[str, Any]) -> Iterator[str]:
+    progress = stage["progress"] if stage["state"] == "running" else None
+    share = f" {progress['done']}/{progress['total']}" if progress else ""
+    job = f", job {stage['job']}" + (f" on {stage['node']}" if stage["node"] else "") if stage["job"] else ""
+    yield f"\n{stage['state']}{share}: {stage['name']} [{stage['key'][:8]}]{job}"
+    if stage["detail"] and stage["state"] == "lost":
+        yield f"  {stage['detail']}"
+    for attempt in stage["attempts"]:
+        yield f"  {attempt_line(attempt, dead=stage['state'] != 'running')}"
+    if stage["log"]:
+        yield f"  log: {stage['log']}"
+
+
+def attempt_line(attempt: Mapping[str, Any], *, dead: bool) -> str:
+    """Return one attempt in words; one that says it runs is ``dead`` if nobody holds the lock of its stage."""
     state = "interrupted" if dead and attempt["state"] == "running" else attempt["state"]
     started = datetime.fromtimestamp(attempt["started"], UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    where = f"{attempt.get('node') or attempt['host']}" + (f" job {attempt['job']}" if attempt.get("job") else "")
     error = f": {attempt['error'].splitlines()[0]}" if attempt["error"] else ""
-    return f"attempt {attempt['number']}, {started}, {attempt['host']} pid {attempt['pid']}: {state}{error}"
+    return f"attempt {attempt['number']}, {started}, {where} pid {attempt['pid']}: {state}{error}"

@@ -15,6 +15,7 @@ import pytest
 from benchmark.cli import main
 from benchmark.store import Store
 from tests.benchmark import toy
+from tests.benchmark.processes import alive
 
 SLOW = ("--set", "toy.steps=100", "--set", "toy.pause=0.02")
 PATIENCE = 30.0
@@ -71,13 +72,6 @@ def wait_for(condition: Any) -> Any:
             return found
         time.sleep(0.02)
     raise AssertionError("it did not happen in time")
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 @pytest.fixture
@@ -184,6 +178,43 @@ def test_first_makes_one_cell_in_this_process(bench: Bench) -> None:
     assert (again.returncode, again.stdout) == (0, "table t: 2 done\n")
 
 
+@pytest.mark.parametrize("options", [("--executor", "inline"), ("--workers", "0")])
+def test_inline_makes_everything_in_this_process(bench: Bench, options: tuple[str, ...]) -> None:
+    process = bench.start(*options)
+    assert process.communicate(timeout=PATIENCE)[0] == "table t: 2 done\n"
+    assert {bench.store.attempts(key)[0]["pid"] for key in [*bench.store.keys()]} == {process.pid}
+
+
+def test_local_workers_are_what_nobody_has_to_ask_for(bench: Bench) -> None:
+    process = bench.start("--splits", "S1")
+    assert process.communicate(timeout=PATIENCE)[0] == "table t: 1 done\n"
+    assert process.pid not in {bench.store.attempts(key)[0]["pid"] for key in [*bench.store.keys()]}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--executor", "inline", "--workers", "2"), "leave out --workers"),
+        (("--executor", "inline", "--processes", "2"), "--processes and --gpus need worker processes"),
+        (("--workers", "0", "--gpus", "0"), "--processes and --gpus need worker processes"),
+        (("--executor", "cloud"), "'cloud' is not one of"),
+        (("--gpus", "none-such"), "unknown GPU 'none-such'"),
+    ],
+)
+def test_options_that_contradict_each_other(
+    bench: Bench, capsys: pytest.CaptureFixture[str], options: tuple[str, ...], message: str
+) -> None:
+    assert main(["run", *bench.options, *options]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_workers_that_share_gpus_are_warned_of(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-a,GPU-b")
+    monkeypatch.delenv("BENCHMARK_DEVICE", raising=False)
+    assert "warning: 3 processes share 2 GPUs: GPU-a, GPU-b\n" in bench.run("--workers", "3").stderr
+    assert "warning" not in bench.run("--workers", "3").stderr  # there is nothing left to make
+
+
 def test_a_dry_run_touches_nothing(bench: Bench) -> None:
     done = bench.run("--dry-run")
     assert done.returncode == 0
@@ -242,10 +273,11 @@ def test_tables_are_published_and_mlflow_never_fails_a_run(
         def notify(self, key: str) -> None:
             told.append(key)
 
-        def close(self) -> None:
+        def close(self, timeout: float) -> None:
+            assert timeout > 0
             told.append("close")
 
-    monkeypatch.setattr("benchmark.tracking.Mirror", Broken)
+    monkeypatch.setattr("benchmark.tracking.observer.Mirror", Broken)
     monkeypatch.setattr(report, "publish", lambda *_: (_ for _ in ()).throw(RuntimeError("a bug")))
     toy.install(monkeypatch)
     code = main(["run", *bench.options, "--table", toy.table(bench.folder, splits="S1"), "--workers", "0"])

@@ -1,0 +1,162 @@
+"""What ``run --executor slurm`` does: freeze the code, write a campaign, hand it to Slurm, say how to look at it."""
+
+import json
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import click
+
+from benchmark.commands.options import Selection
+from benchmark.errors import BenchmarkError
+from benchmark.execute.cluster.campaign import Campaign, described, write
+from benchmark.execute.cluster.code import Frozen, expected, freeze
+from benchmark.execute.cluster.presets import DEFAULT, KEEPER, Preset
+from benchmark.execute.cluster.preview import overview, preview
+from benchmark.execute.cluster.rounds import Round
+from benchmark.execute.cluster.submit import submit_round
+from benchmark.execute.cluster.watch import watch
+from benchmark.execute.display import display
+from benchmark.execute.messages import Job, job_of
+from benchmark.execute.session import Session
+from benchmark.plan import Plan
+from benchmark.store import Store
+from benchmark.tracking import mirrored
+from benchmark.tracking.server import over_http, public, tracking_uri
+
+
+def previewed(plan: Plan, selection: Selection, preset: Preset, *, mlflow: bool) -> str:
+    """Return what ``submitted`` would hand to Slurm; touches nothing."""
+    _check_place(selection.store)
+    jobs = _jobs(plan, selection)
+    frozen = expected(selection.store, _functions(jobs))
+    campaign = _campaign(plan, selection, jobs, preset, frozen.folder, mlflow=mlflow)
+    head = f"would submit {_stages(len(jobs))} with {_size(frozen)} of code, which would be kept in {frozen.folder}"
+    return "\n".join([head, *_unused(jobs, preset), preview(campaign, {job.key: job for job in jobs})])
+
+
+def submitted(plan: Plan, selection: Selection, preset: Preset, *, mlflow: bool, quiet: bool) -> tuple[Campaign, Round]:
+    """Submit all stages of a plan that are not complete, and say so: the campaign on stdout, the rest on stderr.
+
+    Raises:
+        BenchmarkError: nothing could be submitted; nothing but the frozen code is left in the store then.
+    """
+    store, jobs = selection.store, _jobs(plan, selection)
+    _check_place(store)
+    store.check_writable()
+    frozen = freeze(store, _functions(jobs))
+    campaign = _campaign(plan, selection, jobs, preset, frozen.folder, mlflow=mlflow)
+    with store.writing():
+        write(campaign, jobs)
+        try:
+            made = submit_round(campaign, campaign.stages)
+        except BenchmarkError:
+            shutil.rmtree(campaign.folder, ignore_errors=True)
+            raise
+    click.echo(campaign.id)
+    lines = [] if quiet else [*_unused(jobs, preset), *_told(campaign, made, jobs, frozen)]
+    click.echo("\n".join([*lines, *_refused(campaign, made, jobs)]), err=True, nl=bool(lines or made.error))
+    return campaign, made
+
+
+def awaited(plan: Plan, campaign: Campaign, *, mlflow: bool, quiet: bool) -> Session:
+    """Show what becomes of a campaign until its jobs have ended. Ctrl-C leaves them alone."""
+    stages = plan.pending(campaign.store)
+    shown = display(stages, len(stages), quiet=quiet)
+    by_hand = mlflow and not over_http(tracking_uri(campaign.root))  # else the jobs themselves tell it
+    try:
+        with mirrored(campaign.store, switched_on=by_hand) as mirrors:
+            return watch(campaign, [shown, *mirrors])
+    finally:
+        shown.close()
+
+
+def _jobs(plan: Plan, selection: Selection) -> list[Job]:
+    return [job_of(stage, plan, selection.store) for stage in plan.pending(selection.store)]
+
+
+def _check_place(store: Store) -> None:
+    """Raise BenchmarkError for a path in which Slurm or bash would read something else."""
+    path = str(store.root.absolute())
+    if "%" in path or "\n" in path:
+        raise BenchmarkError(
+            f"{path!r} cannot be written into a script for Slurm, where % and line breaks mean something else; "
+            f"choose another folder with --store."
+        )
+
+
+def _functions(jobs: Sequence[Job]) -> list[str]:
+    return [job.function for job in jobs]
+
+
+def _campaign(
+    plan: Plan, selection: Selection, jobs: Sequence[Job], preset: Preset, code: Path, *, mlflow: bool
+) -> Campaign:
+    return described(
+        selection.store,
+        jobs,
+        preset=preset,
+        code=code,
+        command=["python", "-m", "benchmark", *sys.argv[1:]],
+        tables=[_absolute(name) for name in selection.tables],
+        selection=list(arguments(plan, selection)),
+        tracking=public(tracking_uri(selection.store.root)) if mlflow else None,
+    )
+
+
+def arguments(plan: Plan, selection: Selection) -> Iterator[str]:
+    """Yield the options, but the tables, that give the selection again in any folder."""
+    yield from ("--dataset", plan.source, "--profile", _absolute(selection.profile), "--preset", selection.preset)
+    yield from ("--store", str(selection.store.root.absolute()), "--out", str(selection.results_folder().absolute()))
+    yield from ("--seeds", ",".join(map(str, selection.seeds)))
+    for option, names in (("--splits", selection.splits), ("--methods", selection.methods)):
+        yield from (option, ",".join(names)) if names is not None else ()
+    for name, value in selection.overrides.items():
+        yield from ("--set", f"{name}={json.dumps(value)}")
+    if plan.data_root is not None:
+        yield from ("--data-root", str(plan.data_root))
+
+
+def _absolute(name: str) -> str:
+    """Return a path absolute, and the name of something that comes with the software as it is."""
+    is_path = name.endswith((".yaml", ".yml")) or "/" in name
+    return str(Path(name).absolute()) if is_path else name
+
+
+def _told(campaign: Campaign, made: Round, jobs: Sequence[Job], frozen: Frozen) -> Iterator[str]:
+    count = len(made.tasks)
+    yield (
+        f"submitted {_stages(count)} in {len(made.arrays)} arrays as campaign {campaign.id}"
+        f"; they run {_size(frozen)} of code as it is now ({frozen.folder})"
+    )
+    yield from overview(made, {job.key: job for job in jobs})
+    others = len(jobs) - count - len(made.left)
+    if others and not made.error:
+        yield f"  {_stages(others)} that jobs of other campaigns make already are waited for"
+    yield "look:    python -m benchmark status, logs KEY, cancel, retry (with the same --store), or squeue --me"
+    if campaign.tracking is not None and not over_http(campaign.tracking):
+        yield "MLflow:  jobs tell only a server (MLFLOW_TRACKING_URI=http://...); `sync` sends what they have made"
+
+
+def _refused(campaign: Campaign, made: Round, jobs: Sequence[Job]) -> Iterator[str]:
+    if made.error:
+        missing = len(jobs) - len(made.tasks) - len(made.left)
+        yield f"only a part was submitted, {_stages(missing)} were not: {made.error}"
+        yield f"What is in the queue goes on; `python -m benchmark retry {campaign.id}` submits the rest."
+
+
+def _unused(jobs: Sequence[Job], preset: Preset) -> Iterator[str]:
+    """Name the classes of the preset that serve no stage: one of them may be misspelled."""
+    unused = set(preset.resources) - {job.kind for job in jobs} - {DEFAULT, KEEPER}
+    if unused:
+        kinds = ", ".join(sorted({job.kind for job in jobs}))
+        yield f"note: no stage here is of class {', '.join(sorted(unused))}; kinds of stages: {kinds}"
+
+
+def _stages(count: int) -> str:
+    return f"{count} stage{'' if count == 1 else 's'}"
+
+
+def _size(frozen: Frozen) -> str:
+    return f"{frozen.size / 1e6:.1f} MB"

@@ -1,0 +1,145 @@
+"""Waiting for a campaign: what its jobs do, told as if they ran here. The jobs need nobody who waits."""
+
+import time
+from collections.abc import Collection, Iterator, Sequence
+from typing import NamedTuple
+
+from benchmark.execute.cluster.campaign import Campaign, owner
+from benchmark.execute.cluster.history import job_logs
+from benchmark.execute.cluster.keeper import recoverable
+from benchmark.execute.cluster.standing import Standing, Survey, inputs_of, survey
+from benchmark.execute.messages import Event, Finished, Progress, Started
+from benchmark.execute.scheduler import Observer
+from benchmark.execute.session import Session
+from benchmark.files import read_json
+
+SHORTEST, LONGEST = 2.0, 60.0  # seconds between two looks
+SLOWER = 1.5  # each look that shows nothing new makes the next wait so much longer
+TICK = 0.5
+LOOKS = 2  # in a row that must find nobody at work: shared file systems show results late
+
+
+class Pace(NamedTuple):
+    """How often is looked: every question is one to Slurm's controller."""
+
+    shortest: float = SHORTEST
+    longest: float = LONGEST
+
+    def next(self, wait: float, *, news: bool) -> float:
+        """Return the seconds until the next look."""
+        return self.shortest if news else min(self.longest, wait * SLOWER)
+
+
+USUAL = Pace()
+
+
+def watch(campaign: Campaign, observers: Sequence[Observer], pace: Pace = USUAL) -> Session:
+    """Tell observers what becomes of a campaign until nobody works for it any more. Ctrl-C only ends the watching."""
+    watching = _Watch(campaign, observers)
+    try:
+        watching.run(pace)
+    except KeyboardInterrupt:
+        return Session(watching.outcomes, interrupted=True)
+    return Session(watching.outcomes, interrupted=False)
+
+
+class _Watch:
+    def __init__(self, campaign: Campaign, observers: Sequence[Observer]) -> None:
+        self._campaign, self._store = campaign, campaign.store
+        self._observers = observers
+        self._inputs = inputs_of(campaign)
+        self._attempts: dict[str, int] = {}  # stage -> attempt that was told
+        self._progress: dict[str, int] = {}
+        self.outcomes: dict[str, Finished] = {}
+
+    def run(self, pace: Pace) -> None:
+        wait, idle = pace.shortest, 0
+        while True:
+            seen = survey(self._store, self._inputs, ask=True)
+            news = self._tell(seen)
+            idle = 0 if self._at_work(seen) else idle + 1
+            if len(self.outcomes) == len(self._inputs):
+                return
+            if idle >= LOOKS:
+                self._give_up(seen)
+                return
+            wait = pace.shortest if idle else pace.next(wait, news=news)
+            self._pause(wait)
+
+    def _tell(self, seen: Survey) -> bool:
+        """Tell all that is new; return whether there was anything."""
+        again = self._to_be_made_again(seen)
+        events = [event for key, stage in seen.stages.items() for event in self._events(key, stage, again)]
+        for event in events:
+            for observer in self._observers:
+                observer.event(event)
+        return bool(events)
+
+    def _to_be_made_again(self, seen: Survey) -> Collection[str]:
+        """Return the stages that will be submitted again; asked for only where some are blocked."""
+        if not any(stage.state == "blocked" for stage in seen.stages.values()):
+            return ()
+        return recoverable(self._campaign, self._inputs, seen)
+
+    def _events(self, key: str, stage: Standing, again: Collection[str]) -> Iterator[Event]:
+        if key in self.outcomes:
+            return
+        attempts = self._store.attempts(key)
+        if attempts and attempts[-1]["number"] > self._attempts.get(key, 0):
+            self._attempts[key] = attempts[-1]["number"]
+            yield Started(key, attempts[-1]["number"])
+        if stage.state == "running":
+            yield from self._advanced(key)
+        end = self._end(key, stage, again)
+        if end:
+            self.outcomes[key] = end
+            yield end
+
+    def _advanced(self, key: str) -> Iterator[Progress]:
+        content = read_json(self._store.work(key) / "progress.json")
+        if content and content["done"] != self._progress.get(key):
+            self._progress[key] = content["done"]
+            yield Progress(key, content["done"], content["total"])
+
+    def _end(self, key: str, stage: Standing, again: Collection[str]) -> Finished | None:
+        """Return how a stage has ended for good, if it has: one that a machine failed may be submitted again."""
+        if stage.state == "done":
+            result = self._store.result(key)
+            return Finished(key, "done", float(result["wall_seconds"]))
+        if stage.state == "failed" and not stage.by_machine:
+            return Finished(key, "failed", message=stage.detail, log=self._log(key), fault="stage")
+        if stage.state == "cancelled":
+            return Finished(key, "interrupted", message="cancelled")
+        if stage.state == "blocked" and key not in again:
+            return Finished(key, "blocked", message=stage.detail)
+        return None
+
+    def _at_work(self, seen: Survey) -> bool:
+        """Return whether a job of the campaign or a maker of one of its stages is there, or may be."""
+        if seen.queue.silence or any(stage.state in {"queued", "running"} for stage in seen.stages.values()):
+            return True
+        return any(job.alive and owner(job.name) == self._campaign.id for job in seen.queue.jobs.values())
+
+    def _give_up(self, seen: Survey) -> None:
+        """Tell how stages stand for which nobody does anything."""
+        for key, stage in seen.stages.items():
+            if key not in self.outcomes:
+                words = f"{stage.state}, and nobody makes it; `retry` submits it again"
+                message = ": ".join(filter(None, [words, stage.detail]))
+                end = Finished(key, "failed", message=message, log=self._log(key), fault="machine")
+                self.outcomes[key] = end._replace(state="blocked") if stage.state == "blocked" else end
+                for observer in self._observers:
+                    observer.event(self.outcomes[key])
+
+    def _log(self, key: str) -> str:
+        """Return the file that says most of the last attempt, or of the job that never came to one."""
+        number = self._attempts.get(key)
+        files = (self._store.attempt_folder(key, number) / name for name in ("error.txt", "log.txt")) if number else ()
+        return next((str(path) for path in (*files, *job_logs(self._campaign, key)[-1:]) if path.is_file()), "")
+
+    def _pause(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            for observer in self._observers:
+                observer.tick()
+            time.sleep(TICK)
