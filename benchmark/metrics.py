@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, Self, get_args
+from typing import Any, Literal, NamedTuple, Self, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,15 @@ Ints = NDArray[np.int32]
 Floats = NDArray[np.float64]
 
 _ARRAYS = ("intersection", "prediction", "ground_truth", "prediction_on_ignored")
+
+
+class Pooled(NamedTuple):
+    """The arrays of ``Counts`` summed over the images: int64 (K,) each."""
+
+    intersection: NDArray[np.int64]
+    prediction: NDArray[np.int64]
+    ground_truth: NDArray[np.int64]
+    prediction_on_ignored: NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +53,11 @@ class Counts:
     def classes(self) -> int:
         """K, the number of classes."""
         return int(self.intersection.shape[1])
+
+    @cached_property
+    def pooled(self) -> Pooled:
+        """Sums over the images."""
+        return Pooled(*(getattr(self, name).sum(axis=0, dtype=np.int64) for name in _ARRAYS))
 
     def save(self, path: Path) -> None:
         """Write a compressed ``.npz`` without pickles; the same counts give the same bytes."""
@@ -150,11 +165,27 @@ def iou(counts: Counts) -> Floats:
 
     The rule of the paper: intersection / (ground truth + prediction - intersection), ignored pixels left out.
     """
-    intersection, prediction, truth = _pooled(counts)
-    union = truth + prediction - intersection
-    values = np.full(counts.classes, np.nan)
-    np.divide(intersection, union, out=values, where=truth > 0)
+    pooled = counts.pooled
+    return iou_of(pooled.intersection, pooled.prediction, pooled.ground_truth)
+
+
+def iou_of(intersection: NDArray[Any], prediction: NDArray[Any], truth: NDArray[Any]) -> Floats:
+    """Return intersection / (truth + prediction - intersection), NaN where truth is 0; three arrays of one shape."""
+    values = np.full(intersection.shape, np.nan)
+    np.divide(intersection, truth + prediction - intersection, out=values, where=truth > 0)
     return values
+
+
+def resampled_iou(counts: Counts, weights: NDArray[Any]) -> Floats:
+    """Return the pooled IoU of each class in resamples of the images: float64 (R, K) in 0..1, NaN as in ``iou``.
+
+    Args:
+        counts: of n images.
+        weights: (R, n), how often each of R resamples holds each image.
+    """
+    arrays = (counts.intersection, counts.prediction, counts.ground_truth)
+    sums = weights.astype(np.float64) @ np.concatenate(arrays, axis=1).astype(np.float64)  # exact: below 2**53
+    return iou_of(*np.split(sums, len(arrays), axis=1))
 
 
 def mean_iou(counts: Counts, class_ids: Iterable[int], convention: Convention = "paper") -> float:
@@ -169,7 +200,7 @@ def mean_iou(counts: Counts, class_ids: Iterable[int], convention: Convention = 
     Raises BenchmarkError for an id out of range and where no class is left to average.
     """
     ids = _class_ids(counts, class_ids)
-    kept = _kept(counts, convention)
+    kept = averaged(counts, convention)
     return _mean(np.nan_to_num(iou(counts))[ids], kept[ids], ids)
 
 
@@ -183,18 +214,11 @@ def overall_miou(counts: Counts, convention: Convention = "paper") -> float:
     return mean_iou(counts, range(counts.classes), "mmseg" if convention == "paper" else convention)
 
 
-def _pooled(counts: Counts) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Return intersection, prediction and ground truth summed over the images, int64 (K,)."""
-    arrays = (counts.intersection, counts.prediction, counts.ground_truth)
-    intersection, prediction, truth = (array.sum(axis=0, dtype=np.int64) for array in arrays)
-    return intersection, prediction, truth
-
-
-def _kept(counts: Counts, convention: Convention) -> NDArray[np.bool_]:
-    """Return which classes a mean runs over, bool (K,)."""
+def averaged(counts: Counts, convention: Convention) -> NDArray[np.bool_]:
+    """Return which classes a mean over all of them runs over, bool (K,). Raises BenchmarkError as ``mean_iou``."""
     if convention not in get_args(Convention):
         raise unknown("convention for the mean IoU", convention, get_args(Convention))
-    _, prediction, truth = _pooled(counts)
+    _, prediction, truth, _ = counts.pooled
     return (truth + prediction > 0) if convention == "mmseg" else (truth > 0)
 
 

@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from benchmark.config import FOLDER
-from benchmark.metrics import Counts, mean_iou, overall_miou
+from benchmark.metrics import Convention, Counts, mean_iou, overall_miou
+from benchmark.report.evaluations import COUNTS_FILE, Evaluation, evaluations, read_each
+from benchmark.report.tolerance import SeedSpread, assumed_spread
 from benchmark.splits import Split
 from benchmark.stage import Stage, closure
 from benchmark.tables import Table
@@ -16,7 +19,7 @@ if TYPE_CHECKING:
     from benchmark.plan import Plan, PlannedCell
     from benchmark.store import Store
 
-COUNTS_FILE = "counts.npz"  # every evaluation stage writes it
+__all__ = ["COUNTS_FILE", "Estimate", "Scored", "Scores", "Sheet", "Status", "assemble", "estimate", "score"]
 
 Status = Literal["done", "partial", "not run", "failed", "undefined", "not available yet"]
 
@@ -27,6 +30,9 @@ class Scores(NamedTuple):
     novel: float
     base: float | None
     overall: float
+
+
+Scored = Mapping[str, Scores | None]  # split -> scores of one evaluation, None where it shows no novel class
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,11 @@ class Estimate:
     @property
     def n_seeds(self) -> int:
         return len(self.scores)
+
+    @property
+    def seedless(self) -> bool:
+        """Whether several seeds were planned and all share one result: repeating would give the same again."""
+        return len(self.keys) > 1 and len(set(self.keys.values())) == 1
 
     @property
     def mean(self) -> float | None:
@@ -99,6 +110,8 @@ class Sheet:
         splits: column label -> class split, for those that this run's dataset has.
         estimates: (row label, column label) -> cell; only what was selected.
         differences: in what this run differs from what the printed values refer to, in words.
+        convention: by which the mean IoUs were computed.
+        assumed: what was known of the spread over seeds before the run; ``None`` where nothing was.
     """
 
     table: Table
@@ -110,6 +123,8 @@ class Sheet:
     splits: Mapping[str, Split]
     estimates: Mapping[tuple[str, str], Estimate]
     differences: tuple[str, ...] = ()
+    convention: Convention = "paper"
+    assumed: SeedSpread | None = None
 
     def __iter__(self) -> Iterator[Estimate]:
         return iter([self[row, column] for row in self.rows for column in self.columns])
@@ -145,16 +160,34 @@ class Sheet:
         return tuple(cell for cell in self if cell.status not in {"done", "undefined", "not available yet"})
 
 
-def estimate(plan: "Plan", table: Table, store: "Store") -> Sheet:
+def estimate(plan: "Plan", table: Table, store: "Store", convention: Convention = "paper") -> Sheet:
     """Return what the store holds for each cell of one table of a plan.
 
     Raises BenchmarkError for damaged counts.
     """
-    differences = tuple(_differences(plan, table))
+    scored = read_each(evaluations(plan, table, store), store, partial(score, convention=convention))
+    return assemble(plan, table, store, scored, convention)
+
+
+def score(evaluation: Evaluation, counts: Counts, convention: Convention = "paper") -> Scored:
+    """Return the scores of an evaluation on the splits of its cells."""
+    return {split.name: _scores(counts, split, convention) for split in evaluation.splits}
+
+
+def assemble(
+    plan: "Plan", table: Table, store: "Store", scored: Mapping[str, Scored], convention: Convention = "paper"
+) -> Sheet:
+    """Return the sheet of one table of a plan from its evaluations, which were scored before.
+
+    Args:
+        plan, table: what was asked for.
+        store: says how stands what is not finished.
+        scored: key of an evaluation -> what it yields.
+        convention: by which it was scored.
+    """
     cells: dict[tuple[str, str], list[PlannedCell]] = {}
     for cell in plan.of(table.name):
         cells.setdefault((cell.row, cell.column), []).append(cell)
-    reader = _Reader(plan, store)
     return Sheet(
         table=table,
         dataset=plan.dataset,
@@ -163,58 +196,48 @@ def estimate(plan: "Plan", table: Table, store: "Store") -> Sheet:
         overrides=plan.overrides,
         seeds=plan.seeds,
         splits={cell.column: plan.splits[cell.split] for cell in plan.of(table.name) if cell.split in plan.splits},
-        estimates={place: reader.estimate(seeds) for place, seeds in cells.items()},
-        differences=differences,
+        estimates={place: _estimate(seeds, store, scored) for place, seeds in cells.items()},
+        differences=tuple(_differences(plan, table, convention)),
+        convention=convention,
+        assumed=assumed_spread(plan.profile),
     )
 
 
-class _Reader:
-    """Reads scores of cells; counts that several splits share are read once."""
-
-    def __init__(self, plan: "Plan", store: "Store") -> None:
-        self._splits = plan.splits
-        self._store = store
-        self._counts: dict[str, Counts] = {}
-
-    def estimate(self, cells: "Sequence[PlannedCell]") -> Estimate:
-        """Return the estimate of one cell from its plans, one a seed."""
-        planned = [(cell, cell.stage) for cell in cells if cell.stage]
-        found = {cell.seed: self._scores(stage.key, cell.split) for cell, stage in planned if self._store.find(stage)}
-        scores = {seed: one for seed, one in found.items() if one}
-        undefined = found and not scores
-        return Estimate(
-            row=cells[0].row,
-            column=cells[0].column,
-            status="undefined" if undefined else self._status(len(cells), [stage for _, stage in planned], len(found)),
-            scores=scores,
-            keys={cell.seed: stage.key for cell, stage in planned},
-            paper=cells[0].printed,
-        )
-
-    def _status(self, asked: int, stages: Sequence[Stage], finished: int) -> Status:
-        if finished:
-            return "done" if finished == asked else "partial"
-        if not stages:
-            return "not available yet"
-        failed = any(self._store.state(stage.key) == "failed" for stage in closure(stages))
-        return "failed" if failed else "not run"
-
-    def _scores(self, key: str, split: str) -> Scores | None:
-        """Return the scores on one split; ``None`` where the images evaluated show none of its novel classes."""
-        counts, classes = self._read(key), self._splits[split]
-        seen = counts.ground_truth.sum(axis=0) > 0  # (K,)
-        if not seen[list(classes.novel)].any():
-            return None
-        base = mean_iou(counts, classes.base) if seen[list(classes.base)].any() else None
-        return Scores(mean_iou(counts, classes.novel), base, overall_miou(counts))
-
-    def _read(self, key: str) -> Counts:
-        if key not in self._counts:
-            self._counts[key] = Counts.load(self._store.folder(key) / COUNTS_FILE)
-        return self._counts[key]
+def _estimate(cells: "Sequence[PlannedCell]", store: "Store", scored: Mapping[str, Scored]) -> Estimate:
+    """Return the estimate of one cell from its plans, one a seed."""
+    planned = [(cell, cell.stage) for cell in cells if cell.stage]
+    found = {cell.seed: scored[stage.key] for cell, stage in planned if stage.key in scored}
+    scores = {seed: scores for seed, one in found.items() if (scores := one[cells[0].split])}
+    undefined = found and not scores
+    return Estimate(
+        row=cells[0].row,
+        column=cells[0].column,
+        status="undefined" if undefined else _status(len(cells), [stage for _, stage in planned], len(found), store),
+        scores=scores,
+        keys={cell.seed: stage.key for cell, stage in planned},
+        paper=cells[0].printed,
+    )
 
 
-def _differences(plan: "Plan", table: Table) -> Iterator[str]:
+def _status(asked: int, stages: Sequence[Stage], finished: int, store: "Store") -> Status:
+    if finished:
+        return "done" if finished == asked else "partial"
+    if not stages:
+        return "not available yet"
+    failed = any(store.state(stage.key) == "failed" for stage in closure(stages))
+    return "failed" if failed else "not run"
+
+
+def _scores(counts: Counts, split: Split, convention: Convention) -> Scores | None:
+    """Return the scores on one split; ``None`` where the images evaluated show none of its novel classes."""
+    seen = counts.pooled.ground_truth > 0  # (K,)
+    if not seen[list(split.novel)].any():
+        return None
+    base = mean_iou(counts, split.base, convention) if seen[list(split.base)].any() else None
+    return Scores(mean_iou(counts, split.novel, convention), base, overall_miou(counts, convention))
+
+
+def _differences(plan: "Plan", table: Table, convention: Convention) -> Iterator[str]:
     if plan.dataset.name != table.dataset:
         yield f"dataset {plan.dataset.name} instead of {table.dataset or 'none named'}"
     if plan.dataset.partial:
@@ -223,3 +246,5 @@ def _differences(plan: "Plan", table: Table) -> Iterator[str]:
         yield f"profile {plan.profile.name} instead of paper"
     if plan.overrides:
         yield f"changed {', '.join(plan.overrides)}"
+    if convention != "paper":
+        yield f"convention {convention} instead of paper"

@@ -6,9 +6,15 @@ Only values of this run are compared with each other, never with printed ones.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
+from typing import Literal
+
+import numpy as np
 
 from benchmark.orderings import Ordering, Pair
 from benchmark.report.estimates import Estimate, Sheet
+from benchmark.report.intervals import MOST_SEEDS, Draws, Interval, SeedMean, image_interval, seed_mean
+
+Outcome = Literal["holds", "does not hold", "undecided", "cannot be judged"]
 
 
 @dataclass(frozen=True)
@@ -20,12 +26,19 @@ class Comparison:
         difference: mean over the common seeds of above - below, in points of mIoU; ``None`` where nothing can be said.
         spread: sample standard deviation of that difference over the common seeds; ``None`` with fewer than two.
         reason: why there is no difference.
+        pair: the cells.
+        seeds: the difference over seeds, paired, with its interval.
+        images: interval of the difference over test images, paired; ``None`` where they were not drawn again, or where
+            the two cells were scored on different ones.
     """
 
     label: str
     difference: float | None
     spread: float | None = None
     reason: str = ""
+    pair: Pair | None = None
+    seeds: SeedMean | None = None
+    images: Interval | None = None
 
     @property
     def holds(self) -> bool:
@@ -37,6 +50,37 @@ class Comparison:
         if self.difference is None or self.spread is None:
             return None
         return abs(self.difference) > self.spread
+
+    @property
+    def over_seeds(self) -> Interval | None:
+        """Interval of the difference over seeds."""
+        return self.seeds.interval if self.seeds else None
+
+    @property
+    def outcome(self) -> Outcome:
+        """What can be claimed: only what neither other seeds nor other test images would turn round."""
+        if self.difference is None or self.seeds is None:
+            return "cannot be judged"
+        signs = {self._seed_sign, self.images.sign if self.images else 0}
+        return "holds" if signs == {1} else "does not hold" if signs == {-1} else "undecided"
+
+    @property
+    def remark(self) -> str:
+        """Why an outcome is open, and what would decide it; empty where it is not open."""
+        if self.seeds is None or self.outcome == "cannot be judged":
+            return self.reason
+        reasons = []
+        if not self._seed_sign:
+            reasons.append(undecided_words(self.seeds, self.seeds.needed(lambda interval: bool(interval.sign))))
+        if not self.images:
+            reasons.append("scored on different images")
+        elif not self.images.sign:
+            reasons.append("these test images do not tell, whatever the seeds")
+        return "; ".join(reasons)
+
+    @property
+    def _seed_sign(self) -> int:
+        return self.over_seeds.sign if self.over_seeds else 0
 
 
 @dataclass(frozen=True)
@@ -50,6 +94,13 @@ class Verdict:
     def judged(self) -> tuple[Comparison, ...]:
         return tuple(one for one in self.comparisons if one.difference is not None)
 
+    @property
+    def outcome(self) -> Outcome:
+        """What becomes of the ordering as a whole: it holds where each of its columns does, and falls with one."""
+        outcomes = [one.outcome for one in self.comparisons]
+        worst: tuple[Outcome, ...] = ("does not hold", "undecided", "cannot be judged")
+        return next((one for one in worst if one in outcomes), "holds")
+
     def __str__(self) -> str:
         """Return the verdict as one line of plain words."""
         missing = _missing(self.comparisons)
@@ -59,32 +110,69 @@ class Verdict:
         return f"{self.ordering}: {'; '.join([*parts, *([f'not judged: {missing}'] if missing else [])])}"
 
 
-def verdicts(sheet: Sheet) -> tuple[Verdict, ...]:
-    """Return what this run says about every ordering of its table whose rows and columns were selected."""
-    judged = (_verdict(ordering, sheet.estimates) for ordering in sheet.table.claims())
+def verdicts(sheet: Sheet, draws: Mapping[str, Draws] | None = None) -> tuple[Verdict, ...]:
+    """Return what this run says about every ordering of its table whose rows and columns were selected.
+
+    Args:
+        sheet: the estimates.
+        draws: key of an evaluation -> what its test images, drawn again, give; without them no ordering is decided.
+    """
+    judged = (_verdict(ordering, sheet, draws or {}) for ordering in sheet.table.claims())
     return tuple(verdict for verdict in judged if verdict.comparisons)
 
 
-def _verdict(ordering: Ordering, estimates: Mapping[tuple[str, str], Estimate]) -> Verdict:
-    chosen = [pair for pair in ordering.pairs if _selected(pair, estimates)]
-    return Verdict(ordering.text, tuple(_compare(pair, estimates) for pair in chosen))
+def undecided_words(seeds: SeedMean, needed: int | None) -> str:
+    """Return how many seeds do not tell, and how many would if mean and spread stayed as they are."""
+    have = f"{seeds.n} seed{' does' if seeds.n == 1 else 's do'} not tell"
+    if seeds.sd is None:
+        return f"{have}, nor how far seeds differ: run two"
+    return f"{have}, {f'{needed} would' if needed else f'nor would {MOST_SEEDS}'}"
 
 
-def _selected(pair: Pair, estimates: Mapping[tuple[str, str], Estimate]) -> bool:
-    return pair.above in estimates and pair.below in estimates
+def _verdict(ordering: Ordering, sheet: Sheet, draws: Mapping[str, Draws]) -> Verdict:
+    chosen = [pair for pair in ordering.pairs if pair.above in sheet.estimates and pair.below in sheet.estimates]
+    return Verdict(ordering.text, tuple(_compare(pair, sheet, draws) for pair in chosen))
 
 
-def _compare(pair: Pair, estimates: Mapping[tuple[str, str], Estimate]) -> Comparison:
+def _compare(pair: Pair, sheet: Sheet, draws: Mapping[str, Draws]) -> Comparison:
     """Compare two cells seed by seed, over the seeds that both have."""
-    above, below = estimates[pair.above], estimates[pair.below]
+    above, below = sheet[pair.above], sheet[pair.below]
     for cell in (below, above):
         if not cell.scores:
-            return Comparison(pair.label, None, reason=f"{cell.row} {cell.status}")
+            return Comparison(pair.label, None, reason=f"{cell.row} {cell.status}", pair=pair)
     common = sorted(set(above.scores) & set(below.scores))
     if not common:
-        return Comparison(pair.label, None, reason="no seed in common")
-    differences = [above.scores[seed].novel - below.scores[seed].novel for seed in common]
-    return Comparison(pair.label, fmean(differences), stdev(differences) if len(common) > 1 else None)
+        return Comparison(pair.label, None, reason="no seed in common", pair=pair)
+    differences = {seed: above.scores[seed].novel - below.scores[seed].novel for seed in common}
+    mean = fmean(differences.values())
+    return Comparison(
+        pair.label,
+        mean,
+        stdev(differences.values()) if len(common) > 1 else None,
+        pair=pair,
+        seeds=_over_seeds(above, below, differences, sheet),
+        images=_over_images(above, below, common, mean, sheet, draws),
+    )
+
+
+def _over_seeds(above: Estimate, below: Estimate, differences: Mapping[int, float], sheet: Sheet) -> SeedMean:
+    """Return the mean difference; beforehand, that of two trainings is taken to spread as if they were independent."""
+    distinct = {(above.keys[seed], below.keys[seed]): value for seed, value in differences.items()}
+    fixed = above.seedless and below.seedless
+    return seed_mean(list(distinct.values()), sheet.assumed, times=2**0.5, fixed=fixed)
+
+
+def _over_images(
+    above: Estimate, below: Estimate, common: Sequence[int], mean: float, sheet: Sheet, draws: Mapping[str, Draws]
+) -> Interval | None:
+    """Return the interval of the difference, the same images drawn for both cells and for every seed."""
+    keys = [(above.keys[seed], below.keys[seed]) for seed in common]
+    drawn = [draws[key] for pair in keys for key in pair if key in draws]
+    if len(drawn) < 2 * len(keys) or len({one.images for one in drawn}) > 1:
+        return None
+    first, second = (sheet.splits[cell.column].name for cell in (above, below))
+    differences = [draws[one].miou[first] - draws[other].miou[second] for one, other in keys]
+    return image_interval(mean, np.mean(differences, axis=0))
 
 
 def _size(one: Comparison) -> str:

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from benchmark.files import naming, sync, sync_tree, write_json, write_text
 from benchmark.metrics import EVALUATOR_VERSION
-from benchmark.report.estimates import Estimate, Sheet, estimate
+from benchmark.report.claims import Judgement, judge
+from benchmark.report.estimates import Estimate, Sheet
+from benchmark.report.judgements import as_csv as claims_as_csv
 from benchmark.report.orderings import verdicts
 from benchmark.report.pages import Page
 from benchmark.report.pictures import picture
@@ -41,12 +43,13 @@ class PublishedTable:
 
 
 def publish(plan: "Plan", table: "Table", store: "Store", out: Path) -> PublishedTable:
-    """Write ``table<N>`` as .csv, .tex, .md, .png, .pdf and .json (provenance) into ``out``.
+    """Write ``table<N>`` as .csv, .tex, .md, .png, .pdf and .json (provenance) into ``out``, its claims beside it.
 
     All files are finished before the first of them appears, each at once. Raises BenchmarkError naming the path where
     the folder cannot be written.
     """
-    sheet = estimate(plan, table, store)
+    judgement = judge(plan, table, store)
+    sheet = judgement.sheet
     if not sheet.estimates:
         return PublishedTable("", ())
     with _drafts(out) as (draft, files):
@@ -54,8 +57,22 @@ def publish(plan: "Plan", table: "Table", store: "Store", out: Path) -> Publishe
         for suffix, content in ((".csv", as_csv), (".tex", as_latex), (".md", as_markdown)):
             write_text(stem.with_name(stem.name + suffix), content(sheet))
         plot(sheet, stem)
+        _write_claims(judgement, draft)
         write_json(stem.with_name(f"{stem.name}.json"), provenance(sheet, store))
     return PublishedTable(as_text(sheet), tuple(files))
+
+
+def publish_claims(judgement: Judgement, out: Path) -> tuple[Path, ...]:
+    """Write the verdicts on a table alone, ``table<N>-claims.csv``, under the conditions of ``publish``."""
+    with _drafts(out) as (draft, files):
+        _write_claims(judgement, draft)
+    return tuple(files)
+
+
+def _write_claims(judgement: Judgement, folder: Path) -> None:
+    """Write ``table<N>-claims.csv`` where the table claims anything."""
+    if judgement.cells or judgement.orderings:
+        write_text(folder / f"{file_stem(judgement.sheet.table.name)}-claims.csv", claims_as_csv(judgement))
 
 
 def publish_plot(sheet: Sheet, out: Path) -> tuple[Path, ...]:

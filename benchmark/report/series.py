@@ -107,5 +107,5 @@ def _printed_split(sheet: Sheet, column: Column) -> Split | None:
 
 
 def _x_label(sheet: Sheet) -> str:
-    x = sheet.table.plot.x
-    return {"column": "", "novel_ratio": "novel classes (% of all)", "points": "number of points J"}.get(x, x)
+    x, label = sheet.table.plot.x, sheet.table.plot.label
+    return label or {"column": "", "novel_ratio": "novel classes (% of all)", "points": "number of points J"}.get(x, x)

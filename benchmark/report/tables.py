@@ -8,7 +8,7 @@ from typing import Literal
 
 from benchmark.report.estimates import Estimate, Sheet, Status
 from benchmark.report.orderings import verdicts
-from benchmark.report.wording import paper_title, run_words
+from benchmark.report.wording import paper_title, reported_words, run_words
 
 Format = Literal["csv", "latex", "markdown", "text"]
 
@@ -59,7 +59,7 @@ def as_markdown(sheet: Sheet) -> str:
         lines += [[_markdown(row), *(_markdown_cell(sheet[row, column], sheet) for column in sheet.columns)]]
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     hint = ["Printed values in parentheses."] if sheet.printed else []
-    return f"{table}\n\n{_markdown(' '.join([*_caption_lines(sheet), *hint]))}\n"
+    return f"{table}\n\n{_markdown(' '.join([*caption_lines(sheet), *hint]))}\n"
 
 
 def as_text(sheet: Sheet) -> str:
@@ -70,7 +70,7 @@ def as_text(sheet: Sheet) -> str:
         lines += [[row, UNAVAILABLE]] if _unavailable(cells) else [[row, *(_ours(cell, sheet) for cell in cells)]]
         lines += [["  paper", *(_printed(cell) for cell in cells)]] if sheet.printed else []
     found = [f"  {verdict}" for verdict in verdicts(sheet)]
-    return "\n".join([*_caption_lines(sheet), "", *_aligned(lines), *(["", ORDERINGS, *found] if found else [])]) + "\n"
+    return "\n".join([*caption_lines(sheet), "", *_aligned(lines), *(["", ORDERINGS, *found] if found else [])]) + "\n"
 
 
 def as_latex(sheet: Sheet) -> str:
@@ -88,7 +88,7 @@ def as_latex(sheet: Sheet) -> str:
         r"% Needs \usepackage{booktabs} and \usepackage{xcolor}.",
         r"\begin{table}",
         r"  \centering",
-        rf"  \caption{{{_latex(' '.join(_caption_lines(sheet)))}}}",
+        rf"  \caption{{{_latex(' '.join(caption_lines(sheet)))}}}",
         rf"  \label{{tab:{re.sub(r'[^A-Za-z0-9]+', '-', sheet.table.name)}}}",
         rf"  \begin{{tabular}}{{l{'c' * len(sheet.columns)}}}",
         *(f"    {line}" for line in rules),
@@ -98,11 +98,13 @@ def as_latex(sheet: Sheet) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _caption_lines(sheet: Sheet) -> list[str]:
+def caption_lines(sheet: Sheet) -> list[str]:
     """Return what the numbers are: metric, data, profile, seeds, and whether the printed values compare with them."""
     seeds = f"seed{'' if len(sheet.seeds) == 1 else 's'} {', '.join(map(str, sheet.seeds))}"
     spread = " ± sample standard deviation" if any(cell.sd is not None for cell in sheet) else ""
     lines = [f"{sheet.table.title}.", f"This run: {run_words(sheet)}, {seeds}; mean{spread} in %."]
+    if sheet.table.reported:
+        lines.append(reported_words(sheet))
     if any(cell.status == "undefined" for cell in sheet):
         lines.append("Undefined: the images scored show none of the split's novel classes.")
     if sheet.printed:

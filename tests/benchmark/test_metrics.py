@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from benchmark import metrics
 from benchmark.errors import BenchmarkError
-from benchmark.metrics import Counts, CountsBuilder, iou, mean_iou, overall_miou
+from benchmark.metrics import Counts, CountsBuilder, iou, mean_iou, overall_miou, resampled_iou
 
 Image = NDArray[np.int64]
 
@@ -71,6 +71,16 @@ def test_conventions_differ_only_in_absent_classes(absent_class: Counts) -> None
 def test_classes_are_pooled_over_images_not_averaged_per_image() -> None:
     counts = counted(2, ([[0, 0, 0, 0]], [[0, 0, 0, 0]]), ([[0, 1]], [[1, 1]]))
     assert iou(counts).tolist() == [4 / 5, 1 / 2]
+
+
+def test_resampled_images_count_as_often_as_they_were_drawn() -> None:
+    counts = counted(2, ([[0, 0, 0, 0]], [[0, 0, 0, 0]]), ([[0, 1]], [[1, 1]]))
+    once, first_twice, second_alone = resampled_iou(counts, np.array([[1, 1], [2, 0], [0, 3]]))
+    assert once.tolist() == iou(counts).tolist()
+    assert first_twice[0] == 1.0
+    assert np.isnan(first_twice[1])  # no pixel of class 1
+    assert np.isnan(second_alone[0])
+    assert second_alone[1] == 1 / 2
 
 
 def naive(prediction: Image, truth: Image, classes: int) -> list[list[int]]:

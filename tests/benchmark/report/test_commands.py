@@ -1,17 +1,20 @@
-"""``table`` and ``plot`` on the command line: data on stdout, talk on stderr, exit codes."""
+"""``table``, ``compare`` and ``plot`` on the command line: data on stdout, talk on stderr, exit codes."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
+from benchmark.commands.compare import command as compare
 from benchmark.commands.plot import command as plot
 from benchmark.commands.table import command as table
 from benchmark.errors import BenchmarkError, Exit
 from benchmark.metrics import Counts
 from benchmark.plan import build_plan
 from benchmark.store import Store
+from tests.benchmark.report.conftest import counts_with, finish
 
 
 def invoke(command: Any, *arguments: str) -> Result:
@@ -82,3 +85,92 @@ def test_plot_prints_the_paths_of_its_files(store: Path) -> None:
 def test_unknown_table_is_refused() -> None:
     with pytest.raises(BenchmarkError, match="unknown table '7'"):
         invoke(table, "7")
+
+
+def test_another_convention_is_named_in_the_caption(store: Path) -> None:
+    done = invoke(table, "2", "--convention", "mmseg", "--profile", "smoke", "--store", str(store))
+    assert done.exit_code == Exit.OK
+    assert "This run: mini, profile smoke, convention mmseg, seed 0" in done.stdout
+    assert "convention mmseg instead of paper" in done.stdout
+
+
+def test_every_convention_as_text_and_csv(store: Path) -> None:
+    options = ("2", "--convention", "all", "--profile", "smoke", "--store", str(store))
+    text = invoke(table, *options)
+    assert text.exit_code == Exit.OK
+    assert "\n  per_image     50.00    50.00    50.00    50.00\n" in text.stdout
+    lines = invoke(table, *options, "--format", "csv").stdout.splitlines()
+    assert lines[0].startswith("row,column,printed,paper,detectron2,mmseg,")
+    assert len(lines) == 13
+
+
+def test_conventions_go_with_some_options_only(store: Path, tmp_path: Path) -> None:
+    with pytest.raises(BenchmarkError, match="printed as text or csv, not as latex"):
+        invoke(table, "2", "--convention", "all", "--format", "latex", "--store", str(store))
+    with pytest.raises(BenchmarkError, match="--out writes tables in the paper's convention"):
+        invoke(table, "2", "--convention", "mmseg", "--store", str(store), "--out", str(tmp_path))
+
+
+RANKS = {"Basic": 0, "Self-Pair": 1, "Cross-Pair": 2}
+
+
+@pytest.fixture
+def ranked(tmp_path: Path) -> Any:
+    """Return a function that fills a store with Table 2 at ``mini``, the rows ``gap`` points apart on three seeds."""
+
+    def fill(gap: float) -> list[str]:
+        store = Store(tmp_path / f"ranked{gap}")
+        plan = build_plan(["2"], "mini", "mini", [0, 1, 2])
+        for cell in plan.cells:
+            assert cell.stage
+            novel = 40.0 + gap * RANKS[cell.row] + 0.1 * cell.seed
+            if not store.find(cell.stage):
+                finish(store, cell.stage, cell.seed, counts_with(20, plan.splits[cell.split].novel, novel))
+        return ["--table", "2", "--seeds", "0,1,2", "--store", str(store.root)]
+
+    return fill
+
+
+@pytest.mark.parametrize(
+    ("gap", "plain", "strict", "strictest"),
+    [
+        (6.0, Exit.OK, Exit.OK, Exit.OK),
+        (-6.0, Exit.OK, Exit.MISSED, Exit.MISSED),
+        (0.3, Exit.OK, Exit.OK, Exit.MISSED),
+    ],
+)
+def test_compare_exits_4_on_a_miss_if_asked_to(
+    ranked: Any, gap: float, plain: Exit, strict: Exit, strictest: Exit
+) -> None:
+    options = ranked(gap)
+    codes = [invoke(compare, *options, *more).exit_code for more in ([], ["--strict"], ["--strict=all"])]
+    assert codes == [plain, strict, strictest]
+
+
+def test_compare_prints_verdicts_and_says_on_stderr_that_claims_are_missed(ranked: Any) -> None:
+    done = invoke(compare, *ranked(-6.0), "--strict", "--methods", "simformer")
+    assert "  Cross-Pair > Self-Pair: does not hold\n" in done.stdout
+    assert "12 values: not comparable 12. 8 comparisons: does not hold 8." in done.stdout
+    assert done.stderr == "claims are missed\n"
+
+
+def test_compare_as_json_is_a_list_of_tables(ranked: Any) -> None:
+    (content,) = json.loads(invoke(compare, *ranked(6.0), "--json").stdout)
+    assert (content["table"], content["comparable"], content["missed"]) == ("2", False, False)
+    assert {one["outcome"] for one in content["orderings"]} == {"holds"}
+
+
+def test_compare_with_holes_exits_1_and_nothing_selected_5(store: Path) -> None:
+    holes = invoke(compare, "--table", "2", "--profile", "smoke", "--seeds", "0,1", "--store", str(store))
+    assert holes.exit_code == Exit.INCOMPLETE
+    assert "12 of 12 cells lack seeds" in holes.stderr
+    nothing = invoke(compare, "--table", "2", "--methods", "fully_oracle", "--store", str(store))
+    assert (nothing.exit_code, nothing.stdout) == (Exit.NOTHING, "")
+
+
+def test_compare_writes_the_verdicts_into_out(ranked: Any, tmp_path: Path) -> None:
+    done = invoke(compare, *ranked(6.0), "--out", str(tmp_path / "out"))
+    (path,) = (tmp_path / "out").iterdir()
+    assert path.name == "table2-claims.csv"
+    assert done.stderr == f"{path}\n"
+    assert path.read_text().startswith("kind,row,column,printed")

@@ -108,7 +108,16 @@ def test_a_table_of_ones_own_has_one_panel(make_run: MakeRun) -> None:
     )
     (only,) = panels(make_run(swept, {("SimFormer", "J=10"): [30.0]}, seeds=(0,)).sheet)
     assert [point.x for point in only.series[0].points] == [10, 40]
+    assert only.x_label == "number of points J"
     assert len(draw(make_run(swept, {}, seeds=(1,)).sheet).axes) == 1
+
+
+def test_the_course_of_training_is_a_line_a_row_over_the_share_of_its_iterations(make_run: MakeRun) -> None:
+    values = {("SimFormer", "1/6"): [30.0], ("SimFormer", "6/6"): [50.0]}
+    (only,) = panels(make_run("course", values, seeds=(0,)).sheet)
+    assert [series.label for series in only.series][:2] == ["Basic", "SimFormer"]
+    assert list(only.ticks.values()) == ["1/6", "2/6", "3/6", "4/6", "5/6", "6/6"]
+    assert only.x_label == "share of the iterations"
 
 
 def test_columns_without_a_split_have_no_place_on_the_ratio_axis(make_run: MakeRun) -> None:

@@ -16,7 +16,7 @@ from benchmark.report.tables import as_text
 
 MakeRun = Callable[..., Any]
 
-NAMES = ["table2.csv", "table2.md", "table2.pdf", "table2.png", "table2.tex", "table2.json"]
+NAMES = ["table2-claims.csv", "table2.csv", "table2.md", "table2.pdf", "table2.png", "table2.tex", "table2.json"]
 
 
 @pytest.fixture

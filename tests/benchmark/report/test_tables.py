@@ -132,6 +132,25 @@ def test_a_table_without_printed_values_mentions_no_paper(make_run: MakeRun) -> 
     assert read(as_csv(sheet))[0]["paper"] == ""
 
 
+def test_the_caption_of_a_course_says_which_column_is_reported_and_which_would_have_had_most(make_run: MakeRun) -> None:
+    shares = [f"{k}/6" for k in range(1, 7)]
+    means = {
+        "Basic": [10.0, 20.0, 30.0, 52.0, 50.0, 50.5],
+        "SimFormer": [10.0, 20.0, 30.0, 40.0, 50.0, 50.0],  # as good as the reported one is no better
+        "SimFormer*": [10.0, 20.0, 30.0, 40.0, 50.0],  # the last is missing
+    }
+    values = {
+        (row, share): [mean] * 2 for row, found in means.items() for share, mean in zip(shares, found, strict=False)
+    }
+    sheet = make_run("course", values, seeds=(0, 1)).sheet
+    expected = "Reported is 6/6, whatever the others have. Best on the images scored, and reported nowhere: "
+    assert f"{expected}Basic 4/6 (+1.50), SimFormer 6/6.\n" in as_text(sheet)
+    assert f"{expected}Basic 4/6 (+1.50), SimFormer 6/6." in as_latex(sheet)
+    nothing = as_text(make_run("course", {}, seeds=(7,)).sheet)
+    assert "Reported is 6/6, whatever the others have.\n" in nothing
+    assert "Reported" not in as_text(make_run("2", {}).sheet)
+
+
 def test_latex_compiles(partly_run: Any, make_run: MakeRun, tmp_path: Path) -> None:
     if not shutil.which("pdflatex"):
         pytest.skip("pdflatex is not installed")

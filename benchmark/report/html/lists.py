@@ -1,0 +1,190 @@
+"""What a page lists beside its tables: stages by kind, evaluations with their digests, and where all of it was made."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from benchmark.execute.display import duration
+from benchmark.report.html.content import Content, Packed, StageOf
+from benchmark.report.html.words import NOTHING, plural, tally
+from benchmark.report.publication import split_digest
+from benchmark.splits import Split
+from benchmark.stage import canonical_json
+
+SHORT = 12  # digits of a key that are shown
+
+
+class Input(NamedTuple):
+    role: str
+    key: str
+
+
+@dataclass(frozen=True)
+class StageRow:
+    """A stage as the list shows it; ``cells`` is the number of cells that rest on it."""
+
+    key: str
+    stage: StageOf
+    cells: int
+
+    @property
+    def short(self) -> str:
+        return self.key[:SHORT]
+
+    @property
+    def inputs(self) -> list[Input]:
+        return [Input(role.replace("_", " "), key[:SHORT]) for role, key in self.stage.inputs.items()]
+
+    @property
+    def seconds(self) -> float | None:
+        return self.stage.record.wall_seconds if self.stage.record and self.stage.record.wall_seconds else None
+
+    @property
+    def time(self) -> str:
+        return NOTHING if self.seconds is None else duration(self.seconds)
+
+    @property
+    def attempts(self) -> str:
+        """How many attempts it took, and what became of those before the last."""
+        attempts = self.stage.record.attempts if self.stage.record else ()
+        earlier = tally(one.state for one in attempts[:-1])
+        return f"{len(attempts)} ({earlier})" if earlier else str(len(attempts) or NOTHING)
+
+
+@dataclass(frozen=True)
+class StageGroup:
+    """The stages of one kind."""
+
+    kind: str
+    rows: tuple[StageRow, ...]
+
+    @property
+    def summary(self) -> str:
+        """How many there are, how they stand unless all are done, and how long they took in all."""
+        states = [row.stage.state for row in self.rows]
+        standing = "" if set(states) == {"done"} else f" ({tally(states)})"
+        return f"{plural(len(self.rows), 'stage')}{standing}, {duration(self.seconds)}"
+
+    @property
+    def seconds(self) -> float:
+        return sum(row.seconds or 0.0 for row in self.rows)
+
+
+def stage_groups(content: Content) -> list[StageGroup]:
+    """Return the stages by kind, kinds in the order in which they first occur."""
+    cells = _users(content)
+    groups: dict[str, list[StageRow]] = {}
+    for key, stage in content.stages.items():
+        groups.setdefault(stage.kind, []).append(StageRow(key, stage, cells[key]))
+    return [StageGroup(kind, tuple(rows)) for kind, rows in groups.items()]
+
+
+def _users(content: Content) -> dict[str, int]:
+    """Return of each stage how many cells rest on it."""
+    users: dict[str, set[int]] = {key: set() for key in content.stages}
+    for i, cell in enumerate(content.cells):
+        if cell.stage is not None:
+            users[cell.stage].add(i)
+    for key in reversed(list(content.stages)):  # users before inputs
+        for parent in content.stages[key].inputs.values():
+            users[parent] |= users[key]
+    return {key: len(cells) for key, cells in users.items()}
+
+
+class CountsRow(NamedTuple):
+    """The counts of an evaluation: key, name, and digest of the block that is its own."""
+
+    key: str
+    name: str
+    cells: int
+    packed: Packed
+
+
+class Shared(NamedTuple):
+    """A block that evaluations share."""
+
+    what: str
+    digest: str
+    evaluations: int
+
+
+def counts_rows(content: Content) -> list[CountsRow]:
+    """Return the evaluations whose counts are in the page."""
+    cells = _users(content)
+    return [CountsRow(key, content.stages[key].name, cells[key], packed) for key, packed in content.counts.items()]
+
+
+def shared_blocks(content: Content) -> list[Shared]:
+    """Return the blocks that hold what evaluations have in common."""
+    words = {"images": "ids of the images", "truth": "ground truth", "ignored": "predictions on ignored pixels"}
+    found: dict[tuple[str, str], int] = {}
+    for packed in content.counts.values():
+        for name, what in words.items():
+            place = what, getattr(packed, name)
+            found[place] = found.get(place, 0) + 1
+    return [Shared(what, digest, number) for (what, digest), number in sorted(found.items())]
+
+
+class Fact(NamedTuple):
+    """A line of the environment: what, and its different values."""
+
+    name: str
+    values: tuple[str, ...]
+    code: bool = False
+
+
+def environment(content: Content) -> list[Fact]:
+    """Return what was used for the results, each with its different values over the finished stages."""
+    made = [stage.record.provenance for stage in content.stages.values() if stage.record]
+    packages = sorted({name for one in made for name in one.get("packages", {})})
+    return [
+        Fact("commit", tuple(_commits(made)), code=True),
+        Fact("device", _distinct(made, "device")),
+        Fact("platform", _distinct(made, "platform")),
+        Fact("threads", _distinct(made, "threads")),
+        Fact("Python", _distinct(made, "python")),
+        *(Fact(name, _distinct((one.get("packages", {}) for one in made), name)) for name in packages),
+    ]
+
+
+def identity(content: Content) -> list[Fact]:
+    """Return what was asked for: data, splits, profile, seeds, and what was changed by hand."""
+    dataset, profile = content.dataset, content.profile
+    changed = tuple(f"{name} = {canonical_json(value)}" for name, value in content.overrides.items())
+    partial = (dataset.partial,) if dataset.partial else ()
+    images = f"{len(dataset.classes)} classes, {dataset.train:,} training and {dataset.test:,} test images"
+    return [
+        Fact("data set", (f"{dataset.title} ({dataset.name})", images, *partial)),
+        Fact("digest of the data", (dataset.digest,), code=True),
+        Fact("profile", (profile.name, profile.description)),
+        Fact("preset", (content.preset,)),
+        Fact("changed by hand", changed or ("nothing",)),
+        Fact("seeds", (", ".join(map(str, content.seeds)),)),
+        Fact("evaluator", (f"version {content.evaluator}",)),
+        *(Fact(f"digest of split {split.name}", (split_digest(split),), code=True) for split in _splits(content)),
+    ]
+
+
+def settings(content: Content) -> list[str]:
+    """Return the settings of the profile as ``section.key = value``, exceptions for the data set in their place."""
+    found: dict[str, Any] = {}
+    for sections in (content.profile.sections, content.profile.datasets.get(content.dataset.name, {})):
+        found |= {f"{section}.{key}": value for section, values in sections.items() for key, value in values.items()}
+    return [f"{name} = {canonical_json(value)}" for name, value in found.items()]
+
+
+def _splits(content: Content) -> Iterator[Split]:
+    """Yield the splits that any cell is of."""
+    used = {cell.split for cell in content.cells}
+    for name, split in content.splits.items():
+        if name in used:
+            yield Split(content.dataset.name, name, split.novel, split.base)
+
+
+def _commits(made: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    found = {(str(one.get("git_commit") or "unknown"), bool(one.get("git_dirty"))) for one in made}
+    yield from (f"{commit}{' and changes' if dirty else ''}" for commit, dirty in sorted(found))
+
+
+def _distinct(made: Iterable[Mapping[str, Any]], name: str) -> tuple[str, ...]:
+    return tuple(sorted({str(one[name]) for one in made if one.get(name) is not None}))

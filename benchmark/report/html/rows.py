@@ -1,0 +1,162 @@
+"""What a page shows of one table: its cells with intervals and verdicts, its orderings comparison by comparison."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from benchmark.report.claims import Judged, Judgement, printed_decimals
+from benchmark.report.estimates import Estimate, Sheet
+from benchmark.report.html.charts import Chart, chart
+from benchmark.report.html.words import listed, mark, sentence, signed, span, tone
+from benchmark.report.intervals import Draws, Interval, image_interval, seed_mean
+from benchmark.report.orderings import Comparison, Verdict
+from benchmark.report.tables import caption_lines
+
+
+@dataclass(frozen=True)
+class CellRow:
+    """A cell.
+
+    Attributes:
+        at: whose numbers these are, as ``verify`` names it.
+        estimate: mean and spread.
+        seeds, images: intervals of the mean over seeds and over test images.
+        verdict: on a printed value, else how the cell stands.
+        remark: what the verdict rests on.
+    """
+
+    at: str
+    estimate: Estimate
+    seeds: Interval | None
+    images: Interval | None
+    verdict: str
+    remark: str
+
+    @property
+    def tone(self) -> str:
+        return tone(self.verdict)
+
+
+@dataclass(frozen=True)
+class ComparisonRow:
+    """A comparison of two cells, which an ordering is made of."""
+
+    at: str
+    ordering: str
+    comparison: Comparison
+
+    @property
+    def tone(self) -> str:
+        return tone(self.comparison.outcome)
+
+
+@dataclass(frozen=True)
+class TableView:
+    """Everything that the template of a table needs."""
+
+    judgement: Judgement
+    cells: tuple[CellRow, ...]
+    comparisons: tuple[ComparisonRow, ...]
+    chart: Chart | None
+
+    @property
+    def sheet(self) -> Sheet:
+        return self.judgement.sheet
+
+    @property
+    def name(self) -> str:
+        """The table as one calls it: ``Table 3``, ``Table baselines``."""
+        return f"Table {self.sheet.table.name}"
+
+    @property
+    def anchor(self) -> str:
+        return "table-" + re.sub(r"[^A-Za-z0-9_-]+", "-", self.sheet.table.name)
+
+    @property
+    def caption(self) -> list[str]:
+        """The lines under the title, as in the other forms of the table."""
+        return caption_lines(self.sheet)[1:]
+
+    @property
+    def matrix(self) -> list[tuple[str, list[CellRow]]]:
+        """Rows as the paper prints them: a label, and a cell a column."""
+        cells = {(cell.estimate.row, cell.estimate.column): cell for cell in self.cells}
+        return [(row, [cells[row, column] for column in self.sheet.columns]) for row in self.sheet.rows]
+
+    @property
+    def orderings(self) -> list[tuple[Verdict, str]]:
+        """The orderings, each with what it comes to in its columns."""
+        return [(one, "; ".join(_ordering_words(one))) for one in self.judgement.orderings]
+
+    @property
+    def tally(self) -> str:
+        return sentence(one.comparison.outcome for one in self.comparisons)
+
+    @property
+    def remarks(self) -> bool:
+        """Whether what verdicts rest on differs from cell to cell."""
+        return self.sheet.comparable and any(cell.remark for cell in self.cells)
+
+    @property
+    def marks(self) -> list[str]:
+        """The verdicts that have a sign, for the line that explains them."""
+        return [verdict for verdict in dict.fromkeys(cell.verdict for cell in self.cells) if mark(verdict)]
+
+    @property
+    def decimals(self) -> int:
+        """How many a printed value has."""
+        return printed_decimals(self.sheet.table)
+
+    @property
+    def has_base(self) -> bool:
+        return any(cell.estimate.base is not None for cell in self.cells)
+
+
+def table_view(judgement: Judgement) -> TableView:
+    """Return what a page shows of a judgement."""
+    sheet = judgement.sheet
+    judged = {(one.claim.row, one.claim.column): one for one in judgement.cells}
+    return TableView(
+        judgement=judgement,
+        cells=tuple(_cell(sheet, cell, judged.get((cell.row, cell.column)), judgement.draws) for cell in sheet),
+        comparisons=tuple(
+            ComparisonRow(f"table {sheet.table.name}, {ordering.ordering}, {one.label}", ordering.ordering, one)
+            for ordering in judgement.orderings
+            for one in ordering.comparisons
+        ),
+        chart=chart(sheet),
+    )
+
+
+def _cell(sheet: Sheet, cell: Estimate, judged: Judged | None, draws: Mapping[str, Draws]) -> CellRow:
+    at = f"table {sheet.table.name}, {cell.row}, {cell.column}"
+    unclaimed = "no printed value" if sheet.printed and cell.scores else cell.status
+    verdict, remark = (judged.verdict, judged.remark) if judged else (unclaimed, "")
+    if not cell.scores:
+        return CellRow(at, cell, None, None, verdict, remark)
+    results = {cell.keys[seed]: scores.novel for seed, scores in cell.scores.items()}
+    seeds = seed_mean(list(results.values()), sheet.assumed, fixed=cell.seedless)
+    split = sheet.splits[cell.column].name
+    drawn = [draws[key].miou[split] for key in results]
+    images = image_interval(seeds.mean, sum(drawn[1:], drawn[0]) / len(drawn))
+    return CellRow(at, cell, seeds.interval, images, verdict, remark)
+
+
+def _ordering_words(ordering: Verdict) -> Iterator[str]:
+    """Yield the sizes of a single comparison, or which columns came out how."""
+    if len(ordering.comparisons) == 1:
+        yield _size(ordering.comparisons[0])
+        return
+    columns: dict[str, list[str]] = {}
+    for one in ordering.comparisons:
+        columns.setdefault(one.outcome, []).append(one.label)
+    for outcome, labels in columns.items():
+        everywhere = len(labels) == len(ordering.comparisons)
+        yield f"{outcome} in {'every column' if everywhere else listed(labels)}"
+
+
+def _size(one: Comparison) -> str:
+    if one.difference is None:
+        return one.reason
+    images = f", {span(one.images)} over images" if one.images else ""
+    return f"{signed(one.difference)}; {span(one.over_seeds)} over seeds{images}"

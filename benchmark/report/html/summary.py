@@ -1,0 +1,54 @@
+"""The first paragraph of a page: what was run, and what it says of the paper, in words."""
+
+from collections.abc import Iterator, Sequence
+
+from benchmark.report.html.rows import TableView
+from benchmark.report.html.words import listed, plural, sentence, tally
+from benchmark.report.tolerance import rules
+
+
+def summary(views: Sequence[TableView]) -> list[str]:
+    """Return the sentences."""
+    return [*_cells(views), *_values(views), *_orderings(views), *_observations(views)]
+
+
+def _cells(views: Sequence[TableView]) -> Iterator[str]:
+    cells = [cell.status for view in views for cell in view.sheet]
+    done = cells.count("done")
+    rest = tally(status for status in cells if status != "done")
+    words = f"all {len(cells):,} are" if done == len(cells) else f"{done:,} of {len(cells):,} are"
+    yield f"Of the cells, {words} done{f', {rest}' if rest else ''}; seeds {listed(map(str, views[0].sheet.seeds))}."
+
+
+def _values(views: Sequence[TableView]) -> Iterator[str]:
+    """Say what becomes of the printed values, or why they are not compared."""
+    judged = [cell for view in views for cell in view.judgement.cells]
+    if any(cell.difference is not None for cell in judged):
+        yield f"Of the {plural(len(judged), 'printed value')}, {sentence(cell.verdict for cell in judged)}."
+    elif judged:
+        reasons = dict.fromkeys(reason for view in views if view.sheet.printed for reason in view.sheet.differences)
+        why = f": {listed(reasons)}" if reasons else ""
+        yield f"Values are not compared with the {len(judged)} printed ones{why}."
+
+
+def _orderings(views: Sequence[TableView]) -> Iterator[str]:
+    orderings = [one for view in views for one in view.judgement.orderings]
+    outcomes = [one.outcome for ordering in orderings for one in ordering.comparisons]
+    if not outcomes:
+        return
+    yield (
+        f"Of the {plural(len(outcomes), 'comparison')} behind the paper's {plural(len(orderings), 'ordering')}, "
+        f"{sentence(outcomes)} ({100 * rules().confidence:g} %, over seeds and over test images)."
+    )
+    held = [one.ordering for one in orderings if one.outcome == "holds"]
+    fallen = [one.ordering for one in orderings if one.outcome == "does not hold"]
+    if held:
+        yield f"In every column {'hold' if len(held) > 1 else 'holds'} {listed(held)}."
+    if fallen:
+        yield f"The other way round in some column: {listed(fallen)}."
+
+
+def _observations(views: Sequence[TableView]) -> Iterator[str]:
+    number = sum(len(view.judgement.observations) for view in views)
+    if number:
+        yield f"Beside the numbers, {plural(number, 'thing')} should be looked at; each table names its own."

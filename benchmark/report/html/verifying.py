@@ -1,0 +1,165 @@
+"""Whether a page says what follows from the counts inside it, and whether these are what their digests say.
+
+The page is made again from what travels inside it, and compared with what is shown place by place. What is wrong is
+named; the seal (the digest of the whole file) finds what nothing else would.
+"""
+
+import re
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmark.errors import BenchmarkError
+from benchmark.metrics import EVALUATOR_VERSION
+from benchmark.report.html.content import Content
+from benchmark.report.html.maker import maker
+from benchmark.report.html.page import digest, render, sealed_with
+from benchmark.report.html.reading import Page, Part, parts, read_page
+from benchmark.report.html.restoring import broken_keys, restore
+from benchmark.report.html.words import plural
+
+EXCERPT = 90  # characters of a long text
+NOT_COMPUTED = "nothing was computed again, because what it would be computed from is damaged"
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What was found.
+
+    Attributes:
+        checked: what was looked at, a line each.
+        faults: what is wrong, a line each; empty where the page is sound.
+        remarks: what could not be looked at.
+    """
+
+    checked: tuple[str, ...]
+    faults: tuple[str, ...]
+    remarks: tuple[str, ...]
+
+
+def verify(path: Path) -> Verification:
+    """Check a page. Raises BenchmarkError for a file that is no page, or one that this version cannot read."""
+    page = read_page(path)
+    if fault := _fault(page, page.description):
+        return Verification((), (f"description: {fault}", *_seal(page)), (NOT_COMPUTED,))
+    content = page.content
+    if content.evaluator != EVALUATOR_VERSION:
+        raise BenchmarkError(
+            f"{path} holds counts of evaluator version {content.evaluator}, this is version {EVALUATOR_VERSION}; "
+            f"verify it with version {content.software} of the software."
+        )
+    same = content.maker == maker()
+    unsound = [*_blocks(page, content), *broken_keys(content)]
+    shown = [] if unsound else _differences(page, content, same=same)
+    faults = [*shown, *unsound, *_pictures(page, content), *_seal(page)]
+    remarks = [*([NOT_COMPUTED] if unsound else []), *([] if same else [_other_maker(content)])]
+    return Verification(tuple(_checked(page, content)), tuple(faults), tuple(remarks))
+
+
+def _other_maker(content: Content) -> str:
+    return (
+        f"the page was made by other code than this (version {content.software}), so numbers and verdicts were "
+        f"compared, but not the words and drawings around them"
+    )
+
+
+def _checked(page: Page, content: Content) -> Iterator[str]:
+    numbers = [part for part in parts(page.text).values() if part.number and re.search(r"\d", part.text)]
+    evaluations = plural(len(content.counts), "evaluation")
+    yield f"{plural(len(numbers), 'place')} with numbers, computed again from the counts of {evaluations}"
+    yield f"{plural(len(list(page.blocks)), 'digest')} of counts and description"
+    yield f"{plural(len(content.stages), 'key')} of stages, from their parameters and inputs"
+    if content.grids:
+        yield f"{plural(len(_named_pictures(content)), 'digest')} of pictures"
+    yield "the digest of the whole file"
+
+
+def _seal(page: Page) -> Iterator[str]:
+    if sealed_with(page.text) != digest(page.text):
+        yield "the file: its SHA-256 is not the one that it was sealed with, so something in it was changed"
+
+
+def _blocks(page: Page, content: Content) -> Iterator[str]:
+    """Yield which blocks are missing or damaged, and whose they are."""
+    for name, user in _users(content).items():
+        if fault := _fault(page, name):
+            yield f"{user}: {fault}"
+
+
+def _fault(page: Page, block: str) -> str:
+    """Return what is wrong with a block, nothing where it is sound."""
+    try:
+        _ = page.blocks[block]
+    except BenchmarkError as error:
+        return str(error)
+    return ""
+
+
+def _users(content: Content) -> Mapping[str, str]:
+    """Return the name of every block that counts need, and what it belongs to."""
+    users: dict[str, str] = {}
+    for key, packed in content.counts.items():
+        for name in (packed.images, packed.truth, packed.ignored):
+            users[name] = "counts of several evaluations"
+        users[packed.errors] = f"counts of {content.stages[key].name} ({key[:12]})"
+    return users
+
+
+def _pictures(page: Page, content: Content) -> Iterator[str]:
+    missing = _named_pictures(content) - set(page.pictures)
+    if missing:
+        yield f"pictures: {plural(len(missing), 'digest')} fit no picture in the file ({min(missing)[:12]}, ...)"
+
+
+def _named_pictures(content: Content) -> set[str]:
+    pictures = [one for grid in content.grids for one in grid.pictures]
+    return {
+        name
+        for one in pictures
+        for name in (one.image, one.truth, one.parts, *(label for label in one.labels if label is not None))
+    }
+
+
+def _differences(page: Page, content: Content, *, same: bool) -> Iterator[str]:
+    """Yield what the page shows otherwise than what follows from its counts."""
+    with tempfile.TemporaryDirectory(prefix="verify.") as folder:
+        restored = restore(content, page.blocks, Path(folder))
+        expected = parts(render(restored, dict(page.pictures), page.description, ()))
+    shown = parts(page.text)
+    for place in dict.fromkeys([*expected, *shown]):
+        yield from _difference(place, shown.get(place), expected.get(place), same=same)
+
+
+def _difference(place: str, shown: Part | None, expected: Part | None, *, same: bool) -> Iterator[str]:
+    if shown is None or expected is None:
+        there = expected or shown
+        if there and (same or there.number):
+            yield f"{place}: {'is missing' if shown is None else 'should not be there'}"
+    elif shown.text != expected.text and (same or expected.number):
+        yield f"{place}: {_between(shown.text, expected.text)}"
+    elif same and _unsealed(shown.markup) != _unsealed(expected.markup):
+        yield f"{place}: {_between(*_first_difference(shown.markup, expected.markup))}"
+
+
+def _unsealed(markup: tuple[str, ...]) -> list[str]:
+    """Return markup without the seal, which is checked by itself."""
+    return [one for one in markup if not one.startswith("<meta name='sha256'")]
+
+
+def _first_difference(shown: tuple[str, ...], expected: tuple[str, ...]) -> tuple[str, str]:
+    pairs = zip([*_unsealed(shown), ""], [*_unsealed(expected), ""], strict=False)
+    return next(((a, b) for a, b in pairs if a != b), ("", ""))
+
+
+def _between(shown: str, expected: str) -> str:
+    """Return ``shows 46.3, the counts give 46.2``; of long texts what is around the first difference."""
+    start = next((i for i, (a, b) in enumerate(zip(shown, expected, strict=False)) if a != b), 0)
+    first = max(0, start - EXCERPT // 3) if max(len(shown), len(expected)) > EXCERPT else 0
+    there, due = (_cut(text, first) or "nothing" for text in (shown, expected))
+    return f"shows {there!r}, what follows from the counts is {due!r}"
+
+
+def _cut(text: str, first: int) -> str:
+    last = first + EXCERPT
+    return f"{'…' if first else ''}{text[first:last]}{'…' if len(text) > last else ''}"

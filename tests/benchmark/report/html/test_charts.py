@@ -1,0 +1,73 @@
+"""Plots as SVG: what is drawn where."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmark.report.html.charts import BOTTOM, MARKERS, TICKS, TOP, chart, nice_ticks
+from benchmark.report.theme import COLOURS
+from benchmark.report.theme import MARKERS as NAMED
+
+
+@given(st.floats(-100, 100), st.floats(0.01, 200))
+def test_ticks_are_few_round_and_inside(low: float, size: float) -> None:
+    ticks = nice_ticks(low, low + size)
+    assert len(ticks) <= TICKS
+    assert all(low - 1e-6 <= tick <= low + size + 1e-6 for tick in ticks)
+    assert len(ticks) >= 2
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "ticks"),
+    [(0, 63, (0, 20, 40, 60)), (40.2, 60.8, (45, 50, 55, 60)), (30, 31, (30, 30.2, 30.4, 30.6, 30.8, 31))],
+)
+def test_ticks(low: float, high: float, ticks: tuple[float, ...]) -> None:
+    assert nice_ticks(low, high) == ticks
+
+
+def test_bars_stand_on_zero_and_their_heights_are_the_values(make_run: Any) -> None:
+    run = make_run("2", {("Basic", "Split 1"): [40.0], ("Self-Pair", "Split 1"): [20.0]}, seeds=(0,))
+    found = chart(run.sheet)
+    assert found
+    assert found.bars
+    ours = found.pictures[0]
+    high, low = (BOTTOM - ours.series[i].marks[0].y for i in (0, 1))
+    assert high == pytest.approx(2 * low, abs=0.02)
+    assert [entry.label for entry in found.legend] == ["Basic", "Self-Pair", "Cross-Pair"]
+    assert ours.series[0].marks[0].words == "Basic, Split 1: 40.00"
+
+
+def test_a_missing_cell_leaves_a_gap_in_its_line(make_run: Any) -> None:
+    values = {("SimFormer", f"Split {i}"): [40.0 + i, 42.0 + i] for i in (4, 5, 7, 8)}
+    found = chart(make_run("3", values, seeds=(0, 1)).sheet)
+    assert found
+    line = found.pictures[0].series[1]
+    assert line.line.count("M") == 2
+    assert line.line.count("L") == 2
+    assert len(line.marks) == 4
+    first = line.marks[0]
+    assert first.low is not None
+    assert first.high is not None
+    assert TOP <= first.high < first.y < first.low <= BOTTOM  # pixels count downwards
+    assert len(first.seeds) == 2
+
+
+@pytest.mark.parametrize(("dataset", "profile"), [("mini", "mini"), ("coco-stuff-10k", "paper")])
+def test_one_scale_only_where_values_compare(make_run: Any, dataset: str, profile: str) -> None:
+    values = {("SimFormer", f"Split {i}"): [60.0 + i] for i in (4, 5)}
+    sheet = make_run("3", values, seeds=(0,), dataset=dataset, profile=profile).sheet
+    found = chart(sheet)
+    assert found
+    ours, paper = found.pictures
+    assert (ours.y == paper.y) is sheet.comparable is (dataset != "mini")
+
+
+def test_nothing_to_draw(make_run: Any) -> None:
+    assert chart(make_run("stages", {}).sheet) is None
+
+
+def test_every_colour_has_a_marker() -> None:
+    assert len(MARKERS) == len(COLOURS) == len(NAMED)
+    assert len(set(MARKERS)) == len(MARKERS)

@@ -1,0 +1,175 @@
+"""A report that was changed anywhere does not add up, and the place is named."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from benchmark.errors import BenchmarkError
+from benchmark.report.html import reading, verifying
+from benchmark.report.html.page import seal
+from benchmark.report.html.verifying import NOT_COMPUTED, verify
+from tests.benchmark.report.html.conftest import BLOCKS
+
+Forge = Callable[..., Path]
+SHARED = [HealthCheck.function_scoped_fixture]
+MANY = settings(max_examples=150, deadline=None, suppress_health_check=SHARED)
+SOME = settings(max_examples=12, deadline=None, suppress_health_check=SHARED)  # each makes a whole page
+
+
+def shown_digits(page: str) -> list[int]:
+    """Return where digits stand that a reader sees: between the tags of the body."""
+    start, end = page.index("<body>"), page.index("<script")
+    return [
+        found.start() + i
+        for found in re.finditer(r">[^<]+<", page[:end])
+        if found.start() > start
+        for i, letter in enumerate(found.group())
+        if letter.isascii() and letter.isdigit()
+    ]
+
+
+def test_a_sound_report_adds_up(forge: Forge) -> None:
+    found = verify(forge())
+    assert found.faults == ()
+    assert found.remarks == ()
+    assert found.checked[0].endswith("computed again from the counts of 20 evaluations")
+    assert found.checked[2].startswith("72 keys of stages")
+
+
+@MANY
+@given(data=st.data())
+def test_every_digit_that_is_shown_is_in_one_place(page: str, data: st.DataObject) -> None:
+    place = data.draw(st.sampled_from(shown_digits(page)))
+    digit = data.draw(st.sampled_from("0123456789").filter(lambda one: one != page[place]))
+    before, after = reading.parts(page), reading.parts(page[:place] + digit + page[place + 1 :])
+    assert before.keys() == after.keys()
+    assert sum(before[name].text != after[name].text for name in before) == 1
+
+
+@SOME
+@given(data=st.data())
+def test_any_digit_that_is_shown(page: str, forge: Forge, data: st.DataObject) -> None:
+    place = data.draw(st.sampled_from(shown_digits(page)))
+    digit = data.draw(st.sampled_from("0123456789").filter(lambda one: one != page[place]))
+    text = page[:place] + digit + page[place + 1 :]
+    path = forge()
+    for changed in (text, seal(text)):
+        path.write_text(changed)
+        faults = verify(path).faults
+        assert faults
+        assert any("shows" in fault for fault in faults), faults
+    assert not any(fault.startswith("the file") for fault in faults)  # the forger sealed it
+
+
+@SOME
+@given(data=st.data())
+def test_any_digit_of_the_drawings_and_of_what_columns_are_sorted_by(
+    page: str, forge: Forge, data: st.DataObject
+) -> None:
+    end = page.index("<script")
+    places = [i for i in range(page.index("<body>"), end) if page[i].isdigit() and page[i].isascii()]
+    place = data.draw(st.sampled_from(places))
+    text = page[:place] + ("7" if page[place] != "7" else "3") + page[place + 1 :]
+    path = forge()
+    path.write_text(seal(text))
+    assert verify(path).faults
+
+
+@SOME
+@given(data=st.data())
+def test_any_character_of_the_blocks(page: str, forge: Forge, data: st.DataObject) -> None:
+    block = data.draw(st.sampled_from(list(BLOCKS.finditer(page))))
+    place = data.draw(st.integers(block.start(), block.end() - 1))
+    letter = data.draw(st.sampled_from("Az09+/<").filter(lambda one: one != page[place]))
+    path = forge()
+    path.write_text(page[:place] + letter + page[place + 1 :])
+    assert verify(path).faults
+
+
+def test_the_place_is_named_with_both_numbers(forge: Forge) -> None:
+    faults = verify(forge(">40.88<", ">41.88<")).faults
+    assert len(faults) == 1
+    assert re.match(r"table 2, .*: mean: shows '41\.88', what follows from the counts is '40\.88'", faults[0])
+
+
+def test_a_verdict_is_a_number_too(forge: Forge) -> None:
+    faults = verify(
+        forge('<span class="badge none">cannot be judged</span>', '<span class="badge good">holds</span>')
+    ).faults
+    assert "ordering" in faults[0]
+    assert "holds" in faults[0]
+
+
+def test_a_row_that_is_gone_or_there_twice(page: str, forge: Forge) -> None:
+    row = re.search(r"<tr><th scope=\"row\" data-v=\"0\">Basic</th><td data-v=\"2\">.*?</tr>\n", page)
+    assert row
+    gone = verify(forge(row.group(), "")).faults
+    assert any("table 2, Basic, Split 3: mean: is missing" in fault for fault in gone)
+    twice = verify(forge(row.group(), 2 * row.group())).faults
+    assert any("table 2, Basic, Split 3: mean (2): should not be there" in fault for fault in twice)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("</style>", "td.n { visibility: hidden }</style>"),
+        ("</main>", "</main><p>Everything was reproduced.</p>"),
+        ("addThemeButton();", "document.querySelector('td').textContent = '99.9';"),
+        ("</main>", "</main><!-- note -->"),
+    ],
+)
+def test_what_could_hide_or_replace_a_number(forge: Forge, old: str, new: str) -> None:
+    assert verify(forge(old, new)).faults
+
+
+def test_damaged_counts_are_named_by_evaluation(page: str, forge: Forge) -> None:
+    block = list(BLOCKS.finditer(page))[3].group()
+    text = re.search(r">([^<]*)<", block)
+    assert text
+    faults = verify(forge(text.group(1), text.group(1)[:-8] + "AAAAAAA=")).faults
+    assert len(faults) == 1
+    assert re.match(r"counts of evaluation \([0-9a-f]{12}\): block [0-9a-f]{12} ", faults[0])
+    found = verify(forge(block, ""))
+    assert "is missing" in found.faults[0]
+    assert found.remarks == (NOT_COMPUTED,)
+
+
+def test_a_damaged_description_is_a_fault(page: str, forge: Forge) -> None:
+    found = list(BLOCKS.finditer(page))[-1].group()
+    assert "description: block" in verify(forge(found, found.replace('data-bytes="', 'data-bytes="1'))).faults[0]
+
+
+def test_pages_of_other_code_are_compared_by_their_numbers(
+    page: str, forge: Forge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verifying, "maker", lambda: "0" * 64)
+    found = verify(forge("Skip to the results", "Skip the nonsense"))
+    assert found.faults == ()
+    assert "made by other code" in found.remarks[0]
+    assert len(verify(forge(">40.88<", ">41.88<")).faults) == 1
+
+
+def test_counts_of_another_evaluator_are_not_read(forge: Forge, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verifying, "EVALUATOR_VERSION", 99)
+    with pytest.raises(BenchmarkError, match="evaluator version 1, this is version 99; verify it with version"):
+        verify(forge())
+
+
+def test_what_is_no_report_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.html"
+    with pytest.raises(BenchmarkError, match="cannot be read: No such file"):
+        verify(path)
+    for content in (b"", b"<html></html>", bytes(range(256))):
+        path.write_bytes(content)
+        with pytest.raises(BenchmarkError, match="is no report"):
+            verify(path)
+
+
+def test_a_place_that_occurs_twice_is_numbered() -> None:
+    found: Any = reading.parts('<p data-at="a">1</p><p data-at="a">2</p><div id="b">x<br>y</div>')
+    assert {place: part.text for place, part in found.items()} == {"page": "", "a": "1", "a (2)": "2", "b": "xy"}
