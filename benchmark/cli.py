@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,13 +26,19 @@ class Verb(NamedTuple):
 
 
 VERBS = {
-    name: Verb(f"benchmark.commands.{name}", summary)
+    name: Verb(f"benchmark.commands.{name.replace('-', '_')}", summary)
     for name, summary in {
         "run": "Make the cells of a table, then print and write it.",
         "plan": "Show cells, stages and costs; make nothing.",
-        "status": "Show what is done, running, failed or missing.",
+        "status": "Show what is done, running, queued, failed or missing.",
+        "logs": "Print or follow the log of a stage.",
+        "cancel": "Stop stages that run or wait; they keep their state.",
+        "retry": "Submit again what a campaign on a cluster lacks.",
         "table": "Print a table from the store.",
+        "compare": "Judge the paper's values and orderings.",
         "plot": "Draw a table from the store.",
+        "report": "Write all of it as one HTML file that works offline.",
+        "verify": "Compute a report again from the counts inside it.",
         "pictures": "Draw label maps of training images, stage by stage.",
         "explain": "Show why two stages differ.",
         "methods": "List installed methods and their settings.",
@@ -39,7 +46,8 @@ VERBS = {
         "splits": "List and check the class splits of a dataset.",
         "data": "Prepare, verify and show published datasets.",
         "sync": "Send MLflow what it does not have yet.",
-        "doctor": "Check this installation, the data and the store.",
+        "mlflow-server": "Serve MLflow to a browser and to the jobs of a cluster.",
+        "doctor": "Check this installation, or measure its speed.",
         "profile": "Measure where a stage spends its time.",
     }.items()
 }
@@ -110,7 +118,7 @@ def _invoke(arguments: list[str]) -> int:
 
 def write_crash_log(arguments: Sequence[str]) -> Path:
     """Write the exception being handled to a file beside the store, or where that fails to the temporary folder."""
-    store = Path(os.environ.get("BENCHMARK_STORE", Path(".benchmark", "store")))
+    store = _store_of(arguments)
     now = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
     text = f"python -m benchmark {' '.join(arguments)}\nversion {__version__}, Python {sys.version}\n\n"
     for folder in (store.parent, Path(tempfile.gettempdir())):
@@ -121,3 +129,13 @@ def write_crash_log(arguments: Sequence[str]) -> Path:
             continue
         return path
     return Path(os.devnull)
+
+
+def _store_of(arguments: Sequence[str]) -> Path:
+    """Return the store that a command line is about, parsed or not."""
+    named = os.environ.get("BENCHMARK_STORE") or Path(".benchmark", "store")
+    for argument, following in pairwise((*arguments, "")):
+        option, equals, value = argument.partition("=")
+        if option == "--store":
+            named = value if equals else following
+    return Path(named)

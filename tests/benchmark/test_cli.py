@@ -14,6 +14,7 @@ from benchmark.cli import VERBS, main
 from benchmark.commands.methods import settings_of
 from benchmark.commands.options import Selection, selection_options, table_names
 from benchmark.errors import BenchmarkError
+from benchmark.execute.inline import Inline
 from benchmark.execute.session import make_stages
 from benchmark.plan import build_plan
 from benchmark.store import Store
@@ -58,7 +59,7 @@ def test_verbs_are_listed_with_what_they_do(capsys: Captured) -> None:
         assert verb.summary in text
 
 
-@pytest.mark.parametrize("name", ["run", "plan", "status", "explain", "methods"])
+@pytest.mark.parametrize("name", ["run", "plan", "status", "compare", "explain", "methods"])
 def test_each_verb_loads_and_has_help(name: str, capsys: Captured) -> None:
     assert main([name, "--help"]) == 0
     assert "Usage: python -m benchmark" in capsys.readouterr().out
@@ -73,7 +74,7 @@ def test_each_verb_loads_and_has_help(name: str, capsys: Captured) -> None:
         (["plan", "--seeds", "-1"], "a seed is a whole number"),
         (["plan", "--seeds", "0,4294967296"], "'4294967296': a seed is a whole number from 0 to 4294967295"),
         (["plan", "--splits", ","], "names nothing"),
-        (["plan", "--table", ""], "'' names no table; write 1, 2, 3, baselines, stages, all"),
+        (["plan", "--table", ""], "'' names no table; write 1, 2, 3, baselines, stages, course, all or"),
         (["table", ","], "',' names no table"),
         (["plan", "--set", "points=50"], "is not section.key=value"),
         (["plan", "--set", "toy.steps"], "is not section.key=value"),
@@ -112,6 +113,22 @@ def test_a_bug_leaves_a_crash_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("tempfile.tempdir", None)
     assert main(["plan"]) == 3
     assert list(tmp_path.glob("crash-*.log"))
+
+
+@pytest.mark.parametrize("store", [["--store", "mine/store"], ["--store=mine/store"]])
+def test_a_crash_log_lies_beside_the_store_that_was_named(
+    tmp_path: Path, store: list[str], monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(cli.LazyGroup, "get_command", broken)
+    monkeypatch.chdir(tmp_path)
+    for folder in ("mine", "own"):  # the second is beside the store that the environment names
+        (tmp_path / folder).mkdir()
+    assert main(["run", *store, "--table", "3"]) == 3
+    assert Path(capsys.readouterr().err.rpartition(" in ")[2].strip()).parent == tmp_path / "mine"
+    assert not list((tmp_path / "own").iterdir())
 
 
 @pytest.mark.parametrize(("error", "code"), [(KeyboardInterrupt(), 130), (click.Abort(), 130), (BrokenPipeError(), 0)])
@@ -166,7 +183,7 @@ def make(options: list[str], folder: Path, **settings: Any) -> None:
     overrides = ({f"toy.{name}": value for name, value in settings.items()},)
     planned = build_plan([options[1]], "mini", options[3], (0,), overrides=overrides)
     store = Store(folder / "store")
-    make_stages(planned, planned.pending(store), store, 0, [])
+    make_stages(planned, planned.pending(store), store, Inline(), [])
 
 
 def test_plan_for_people(options: list[str], capsys: Captured) -> None:
@@ -186,7 +203,8 @@ def test_status_counts_cells_and_shows_every_attempt(options: list[str], capsys:
     found = run_json(["status", *options], capsys)
     cells = {state: count for state, count in found["tables"][0]["cells"].items() if count}
     assert cells == {"done": 1, "failed": 1, "not available": 1}
-    (stage,) = found["stages"]
+    stage, blocked = found["stages"]
+    assert (blocked["state"], blocked["detail"]) == ("blocked", f"needs {stage['key'][:8]}")
     assert [one["number"] for one in stage["attempts"]] == [1, 2]
     assert "the toy is broken" in Path(stage["log"]).read_text()
     assert main(["status", *options]) == 0
@@ -204,6 +222,28 @@ def test_status_of_an_attempt_whose_process_died(options: list[str], capsys: Cap
     key = record.parents[2].name
     with Store(tmp_path / "store").lock(key):
         assert run_json(["status", *options], capsys)["tables"][0]["cells"]["running"] == 1
+
+
+def test_status_and_explain_keep_showing_what_failed_before_it_succeeded(
+    options: list[str], capsys: Captured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(toy, "_act", lambda _: 1 / 0)
+        make(options, tmp_path)
+    make(options, tmp_path)
+    found = run_json(["status", *options, "--splits", "S1"], capsys)
+    assert found["tables"][0]["cells"]["done"] == 1
+    (stage,) = found["stages"]
+    assert (stage["state"], [one["state"] for one in stage["attempts"]]) == ("done", ["failed", "done"])
+    assert "ZeroDivisionError" in Path(stage["log"]).read_text()
+    assert main(["status", *options, "--splits", "S1"]) == 0
+    text = capsys.readouterr().out
+    assert "failed: ZeroDivisionError: division by zero" in text
+    assert f"log: {stage['log']}" in text
+    a, b = key_of("train", options, capsys), key_of("evaluate", options, capsys)
+    assert main(["explain", a, b, *options]) == 0
+    assert capsys.readouterr().out.count("failed: ZeroDivisionError") == 1
+    assert [one["state"] for one in run_json(["explain", a, b, *options], capsys)["attempts"][a]] == ["failed", "done"]
 
 
 def key_of(kind: str, options: list[str], capsys: Captured, *more: str) -> str:
@@ -296,9 +336,11 @@ def test_the_selection_of_a_command(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert plain.store == Store(Path(".benchmark", "store"))
     assert plain.results_folder() == Path(".benchmark", "results", "mini-mini")
     monkeypatch.setenv("BENCHMARK_STORE", str(tmp_path / "s"))
+    own = tmp_path / "dataset.yaml"
+    own.write_text("{name: data, title: Data, classes: [a, b], images: i, masks: m, lists: {train: t, test: t}}")
     full = selected(
         *("all", "--seeds", "2,0,2", "--splits", "S4, S9", "--methods", "toy", "--preset", "official"),
-        *("--set", "toy.rate=1e-3", "--set", "toy.sizes=[1, 2]", "--profile", "a/own.yaml", "--dataset", "b/data.yaml"),
+        *("--set", "toy.rate=1e-3", "--set", "toy.sizes=[1, 2]", "--profile", "a/own.yaml", "--dataset", str(own)),
     )
     assert (full.seeds, full.splits, full.methods) == ((2, 0), ("S4", "S9"), ("toy",))
     assert full.overrides == {"toy.rate": 1e-3, "toy.sizes": [1, 2]}
