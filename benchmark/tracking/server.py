@@ -22,7 +22,7 @@ _DEFAULTS = {
     # By default a server that is down costs minutes a call; what could not be sent is sent later. A request that is
     # repeated unseen could make a run twice: whole updates are repeated, which look first at what has arrived.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",  # a server waits up to 20 s for a lock of SQLite
 }
 _PREPARE_SECONDS = 120.0
 _REASON_LIMIT = 200  # characters
