@@ -77,17 +77,14 @@ def test_what_was_cancelled_is_left_to_its_user_and_taken_up_again_without_accou
     slurm: Lab, reference: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _hide_accounting(tmp_path, monkeypatch)
-    bench = Bench(tmp_path, "--splits", "S4,S5")
+    bench = Bench(tmp_path, "--splits", "S4")
     campaign = bench.submit()
-    keys = bench.stages()
-    cancelled, other = (keys[f"walk {split}, seed 0"] for split in ("S4", "S5"))
+    cancelled = bench.stages()["walk S4, seed 0"]
     bench.walking(cancelled)
     asked("scancel", _job(bench, cancelled))
     bench.settled()
     assert len(campaign.rounds()) == 1  # nobody makes again what its user has cancelled
-    assert bench.store.state(other) == "done"
-    assert bench.status()["tables"][0]["cells"] | {"done": 1, "cancelled": 1} == bench.status()["tables"][0]["cells"]
-    assert "1 cancelled" in bench.call("status", "--table", bench.table, *bench.selection)
+    assert bench.status()["tables"][0]["cells"]["cancelled"] == 1
     bench.call("retry", code=5)
     bench.call("retry", campaign.id)
     bench.wait(lambda: len(bench.store.attempts(cancelled)) == 2, "the second attempt")
@@ -101,25 +98,24 @@ def test_what_was_cancelled_is_left_to_its_user_and_taken_up_again_without_accou
     assert bench.csv() == bench.csv(reference)
 
 
-def test_drained_nodes_and_an_absent_controller_only_cost_time(slurm: Lab, reference: Store, tmp_path: Path) -> None:
-    bench = Bench(tmp_path, "--splits", "S4")
+def test_an_absent_controller_and_drained_nodes_only_cost_time(slurm: Lab, reference: Store, tmp_path: Path) -> None:
+    bench = Bench(tmp_path, "--splits", "S4", pause=0.15)
     bench.submit()
     keys = bench.stages()
     walk, evaluation = keys["walk S4, seed 0"], keys["evaluation S4, seed 0"]
     bench.walking(walk)
-    asked("scontrol", "update", "nodename=n1,n2", "state=drain", "reason=test")
+    _stop_controller(slurm)
     try:
-        _stop_controller(slurm)
         assert "Slurm does not say" in bench.call("status", "--table", bench.table, *bench.selection)
-        _start_controller()
-        bench.wait(lambda: bench.store.find(walk), "the walk has arrived, although its node is drained")
-        waiting = bench.wait(lambda: _reason(bench, evaluation), "the evaluation waits for a node")
-        assert "Nodes" in waiting or "drain" in waiting.lower(), waiting
-        assert bench.status()["tables"][0]["cells"]["queued"] == 1
     finally:
         _start_controller()
-        print(asked("sinfo", "-N", "-o", "%N %T %E"))
-        print((slurm.folder / "log" / "slurmctld.log").read_text())
+    asked("scontrol", "update", "nodename=n1,n2", "state=drain", "reason=test")
+    try:
+        bench.wait(lambda: bench.store.find(walk), "the walk has arrived, although its node is drained")
+        waiting = bench.wait(lambda: _reason(bench, evaluation), "the evaluation waits for a node")
+        assert "Nodes" in waiting, waiting
+        assert bench.status()["tables"][0]["cells"]["queued"] == 1
+    finally:
         asked("scontrol", "update", "nodename=n1,n2", "state=resume")
     bench.settled()
     assert bench.states(walk) == ["done"]

@@ -25,7 +25,7 @@ from benchmark.execute.messages import Event, Finished, Job, Progress, Started
 from benchmark.execute.records import record_end
 from benchmark.execute.scheduler import Observer
 
-VISIBLE = 15.0  # seconds until files that another node has written can be seen on this one
+VISIBLE = 10.0  # seconds until files that another node has written can be seen on this one
 POLL = 1.0
 SPARE = 30.0  # seconds before the time limit that are kept for asking Slurm to start the job again
 EARLY = 90.0  # seconds by which Slurm's signal may come early

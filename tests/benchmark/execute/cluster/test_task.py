@@ -162,6 +162,7 @@ def test_machine_faults_are_bounded_and_waits_double(tmp_path: Path, slurm: Fake
     waits = [line.rpartition("+")[2] for line in requeued(slurm) if "StartTime" in line]
     assert waits == ["5", "10"]
     assert [one["fault"] for one in site.store.attempts(key)] == ["machine"] * 3
+    assert site.run(key, SLURM_ARRAY_JOB_ID="80").returncode == 0  # another job has all its starts before it
 
 
 def test_children_that_cannot_even_start_are_bounded_too(

@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,10 @@ def test_failures_end_with_what_rests_on_them(tmp_path: Path, queue: Queue) -> N
 def test_what_a_keeper_may_submit_again_is_waited_for(tmp_path: Path, queue: Queue) -> None:
     site = submitted(tmp_path)
     holding(queue, site, _104="PENDING")()
+    folder = site.store.attempt_folder(site.key("prepare"), 1)
+    folder.mkdir(parents=True)
+    record = {"number": 1, "state": "failed", "fault": "machine", "error": "out of memory", "started": 0.0}
+    (folder / "attempt.json").write_text(json.dumps(record))
     story = Story(lambda: None, lambda: None, lambda: site.made("prepare", "train", "evaluate"))
     watch(site.campaign, [story], AT_ONCE)
     assert set(story.ends().values()) == {"done"}
@@ -110,7 +115,7 @@ def test_when_nobody_works_any_more_the_rest_is_given_up(tmp_path: Path, queue: 
 
 
 def test_a_silent_slurm_ends_nothing(tmp_path: Path, queue: Queue, slurm: FakeSlurm) -> None:
-    site = submitted(tmp_path)
+    site = Site(tmp_path)  # whose stages are left to a later round
     slurm.answers("squeue", error="squeue: error: no controller\n", code=1)
     story = Story(*[lambda: None] * 5, lambda: site.made("prepare", "train", "evaluate"))
     watch(site.campaign, [story], AT_ONCE)
