@@ -1,5 +1,6 @@
 """Counts and mean IoU: parity with SimFormer's evaluator, a naive reference, every refusal."""
 
+import tracemalloc
 from contextlib import suppress
 from pathlib import Path
 
@@ -51,6 +52,22 @@ def test_counts_of_one_image(absent_class: Counts) -> None:
     assert {getattr(absent_class, name).dtype for name in ("intersection", "prediction", "ground_truth")} == {
         np.dtype(np.int32)
     }
+
+
+def test_two_thousand_images_of_171_classes_take_the_memory_of_their_counts() -> None:
+    image = np.random.default_rng(0).integers(0, 171, (48, 64))
+    tracemalloc.start()
+    try:
+        builder = CountsBuilder(171)
+        for number in range(2000):
+            builder.add(str(number), image, np.roll(image, number))
+        counts = builder.build()
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    size = 4 * counts.intersection.nbytes
+    assert size == 4 * 2000 * 171 * 4
+    assert peak < 4 * size + 1_000_000  # rows, their copy in one array, and one joint histogram
 
 
 def test_conventions_differ_only_in_absent_classes(absent_class: Counts) -> None:
