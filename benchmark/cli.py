@@ -73,7 +73,7 @@ class LazyGroup(click.Group):
 @click.group(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 fine, 1 incomplete, 2 usage, 3 bug, 4 outside tolerance, 5 nothing selected, 130 stopped.",
+    epilog="Exit codes: 0 fine, 1 incomplete, 2 usage, 3 bug, 4 not as claimed, 5 nothing selected, 130 stopped.",
 )
 @click.version_option(__version__, prog_name="weakshot-benchmark")
 def group() -> None:

@@ -107,8 +107,8 @@ def test_classes_are_what_the_metrics_say(open_page: Open, report: tuple[Path, P
     table = page.locator("#explorer table")
     expected = 100 * iou(counts)
     assert column(table, 0) == list(plan.dataset.classes)
-    assert column(table, 1) == ["novel" if i in split.novel else "base" for i in range(len(expected))]
-    assert column(table, 3) == ["–" if np.isnan(value) else f"{value:.2f}" for value in expected]
+    assert column(table, 4) == ["novel" if i in split.novel else "base" for i in range(len(expected))]
+    assert column(table, 2) == ["–" if np.isnan(value) else f"{value:.2f}" for value in expected]
     means = {name: page.locator(f"[data-mean={name}]").inner_text() for name in ("novel", "base", "all")}
     assert means == {
         "novel": f"{mean_iou(counts, split.novel):.2f}",
@@ -127,7 +127,7 @@ def test_two_cells_are_compared_class_by_class(open_page: Open, report: tuple[Pa
     _, plan, store = report
     page = choose_classes(open_page(), "SimFormer*, Split 4", "SimFormer, Split 4")
     first, second = (100 * iou(counts_of(store, cell_of(plan, row, "Split 4"))) for row in ("SimFormer*", "SimFormer"))
-    shown = column(page.locator("#explorer table"), 5)
+    shown = column(page.locator("#explorer table"), 4)
     assert visible(shown[:-1]) == pytest.approx((first - second)[:-1].tolist(), abs=0.006)
     assert shown[-1] == "–"  # the class that is in no image
     assert page.locator("#explorer rect").count() == 2 * len(first)

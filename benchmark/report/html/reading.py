@@ -44,12 +44,14 @@ class Page:
     Attributes:
         text: all of it.
         blocks: what travels inside.
+        names: of the blocks as they stand in the file.
         description: name of the block that describes the rest.
         pictures: SHA-256 of a PNG file -> the file in base64.
     """
 
     text: str
     blocks: Blocks
+    names: tuple[str, ...]
     description: str
     pictures: Mapping[str, str]
 
@@ -70,8 +72,8 @@ def read_page(path: Path) -> Page:
     found = _DESCRIPTION.findall(text)
     if len(found) != 1:
         raise BenchmarkError(f"{path} is no report: it names no description of what is inside. `report` writes one.")
-    blocks = Blocks(Block(name, int(size), packed) for name, size, packed in _BLOCK.findall(text))
-    return Page(text, blocks, found[0], dict(_pictures(text)))
+    blocks = [Block(name, int(size), packed) for name, size, packed in _BLOCK.findall(text)]
+    return Page(text, Blocks(blocks), tuple(block.name for block in blocks), found[0], dict(_pictures(text)))
 
 
 def parts(text: str) -> dict[str, Part]:

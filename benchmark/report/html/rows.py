@@ -3,8 +3,9 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
-from benchmark.report.claims import Judged, Judgement, printed_decimals
+from benchmark.report.claims import Judgement, printed_decimals
 from benchmark.report.estimates import Estimate, Sheet
 from benchmark.report.html.charts import Chart, chart
 from benchmark.report.html.words import listed, mark, sentence, signed, span, tone
@@ -19,6 +20,7 @@ class CellRow:
 
     Attributes:
         at: whose numbers these are, as ``verify`` names it.
+        place: of row and column among those of the table, for sorting.
         estimate: mean and spread.
         seeds, images: intervals of the mean over seeds and over test images.
         verdict: on a printed value, else how the cell stands.
@@ -26,6 +28,7 @@ class CellRow:
     """
 
     at: str
+    place: tuple[int, int]
     estimate: Estimate
     seeds: Interval | None
     images: Interval | None
@@ -63,6 +66,15 @@ class TableView:
     def sheet(self) -> Sheet:
         return self.judgement.sheet
 
+    @cached_property
+    def printed(self) -> bool:
+        """Whether there is any printed value."""
+        return self.sheet.printed
+
+    @cached_property
+    def columns(self) -> tuple[str, ...]:
+        return self.sheet.columns
+
     @property
     def name(self) -> str:
         """The table as one calls it: ``Table 3``, ``Table baselines``."""
@@ -81,7 +93,7 @@ class TableView:
     def matrix(self) -> list[tuple[str, list[CellRow]]]:
         """Rows as the paper prints them: a label, and a cell a column."""
         cells = {(cell.estimate.row, cell.estimate.column): cell for cell in self.cells}
-        return [(row, [cells[row, column] for column in self.sheet.columns]) for row in self.sheet.rows]
+        return [(row, [cells[row, column] for column in self.columns]) for row in self.sheet.rows]
 
     @property
     def orderings(self) -> list[tuple[Verdict, str]]:
@@ -92,7 +104,7 @@ class TableView:
     def tally(self) -> str:
         return sentence(one.comparison.outcome for one in self.comparisons)
 
-    @property
+    @cached_property
     def remarks(self) -> bool:
         """Whether what verdicts rest on differs from cell to cell."""
         return self.sheet.comparable and any(cell.remark for cell in self.cells)
@@ -102,12 +114,12 @@ class TableView:
         """The verdicts that have a sign, for the line that explains them."""
         return [verdict for verdict in dict.fromkeys(cell.verdict for cell in self.cells) if mark(verdict)]
 
-    @property
+    @cached_property
     def decimals(self) -> int:
         """How many a printed value has."""
         return printed_decimals(self.sheet.table)
 
-    @property
+    @cached_property
     def has_base(self) -> bool:
         return any(cell.estimate.base is not None for cell in self.cells)
 
@@ -115,10 +127,9 @@ class TableView:
 def table_view(judgement: Judgement) -> TableView:
     """Return what a page shows of a judgement."""
     sheet = judgement.sheet
-    judged = {(one.claim.row, one.claim.column): one for one in judgement.cells}
     return TableView(
         judgement=judgement,
-        cells=tuple(_cell(sheet, cell, judged.get((cell.row, cell.column)), judgement.draws) for cell in sheet),
+        cells=tuple(_cells(judgement)),
         comparisons=tuple(
             ComparisonRow(f"table {sheet.table.name}, {ordering.ordering}, {one.label}", ordering.ordering, one)
             for ordering in judgement.orderings
@@ -128,18 +139,33 @@ def table_view(judgement: Judgement) -> TableView:
     )
 
 
-def _cell(sheet: Sheet, cell: Estimate, judged: Judged | None, draws: Mapping[str, Draws]) -> CellRow:
-    at = f"table {sheet.table.name}, {cell.row}, {cell.column}"
-    unclaimed = "no printed value" if sheet.printed and cell.scores else cell.status
-    verdict, remark = (judged.verdict, judged.remark) if judged else (unclaimed, "")
+def _cells(judgement: Judgement) -> Iterator[CellRow]:
+    sheet, printed = judgement.sheet, judgement.sheet.printed
+    judged = {(one.claim.row, one.claim.column): one for one in judgement.cells}
+    rows, columns = ({label: i for i, label in enumerate(labels)} for labels in (sheet.rows, sheet.columns))
+    for cell in sheet:
+        claim = judged.get((cell.row, cell.column))
+        unclaimed = "no printed value" if printed and cell.scores else cell.status
+        yield CellRow(
+            f"table {sheet.table.name}, {cell.row}, {cell.column}",
+            (rows[cell.row], columns[cell.column]),
+            cell,
+            *_intervals(sheet, cell, judgement.draws),
+            claim.verdict if claim else unclaimed,
+            claim.remark if claim else "",
+        )
+
+
+def _intervals(sheet: Sheet, cell: Estimate, draws: Mapping[str, Draws]) -> tuple[Interval | None, Interval | None]:
+    """Return the intervals of the mean over seeds and over test images."""
     if not cell.scores:
-        return CellRow(at, cell, None, None, verdict, remark)
+        return None, None
     results = {cell.keys[seed]: scores.novel for seed, scores in cell.scores.items()}
     seeds = seed_mean(list(results.values()), sheet.assumed, fixed=cell.seedless)
     split = sheet.splits[cell.column].name
     drawn = [draws[key].miou[split] for key in results]
     images = image_interval(seeds.mean, sum(drawn[1:], drawn[0]) / len(drawn))
-    return CellRow(at, cell, seeds.interval, images, verdict, remark)
+    return seeds.interval, images
 
 
 def _ordering_words(ordering: Verdict) -> Iterator[str]:

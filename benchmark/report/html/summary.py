@@ -26,8 +26,8 @@ def _values(views: Sequence[TableView]) -> Iterator[str]:
     if any(cell.difference is not None for cell in judged):
         yield f"Of the {plural(len(judged), 'printed value')}, {sentence(cell.verdict for cell in judged)}."
     elif judged:
-        reasons = dict.fromkeys(reason for view in views if view.sheet.printed for reason in view.sheet.differences)
-        why = f": {listed(reasons)}" if reasons else ""
+        remarks = dict.fromkeys(cell.remark for cell in judged if cell.verdict == "not comparable")
+        why = f": {'; '.join(remarks)}" if remarks else ""
         yield f"Values are not compared with the {len(judged)} printed ones{why}."
 
 

@@ -6,6 +6,7 @@ named; the seal (the digest of the whole file) finds what nothing else would.
 
 import re
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,7 +69,7 @@ def _checked(page: Page, content: Content) -> Iterator[str]:
     numbers = [part for part in parts(page.text).values() if part.number and re.search(r"\d", part.text)]
     evaluations = plural(len(content.counts), "evaluation")
     yield f"{plural(len(numbers), 'place')} with numbers, computed again from the counts of {evaluations}"
-    yield f"{plural(len(list(page.blocks)), 'digest')} of counts and description"
+    yield f"{plural(len(page.names), 'digest')} of counts and description"
     yield f"{plural(len(content.stages), 'key')} of stages, from their parameters and inputs"
     if content.grids:
         yield f"{plural(len(_named_pictures(content)), 'digest')} of pictures"
@@ -81,10 +82,14 @@ def _seal(page: Page) -> Iterator[str]:
 
 
 def _blocks(page: Page, content: Content) -> Iterator[str]:
-    """Yield which blocks are missing or damaged, and whose they are."""
-    for name, user in _users(content).items():
+    """Yield which blocks are missing or damaged, and whose they are; and which a browser could take for others."""
+    users = _users(content)
+    for name, user in users.items():
         if fault := _fault(page, name):
             yield f"{user}: {fault}"
+    for name, times in Counter(page.names).items():
+        if times > 1 or name not in {*users, page.description}:
+            yield f"block {name[:12]} {'is there twice' if times > 1 else 'belongs to nothing'}"
 
 
 def _fault(page: Page, block: str) -> str:
@@ -109,7 +114,8 @@ def _users(content: Content) -> Mapping[str, str]:
 def _pictures(page: Page, content: Content) -> Iterator[str]:
     missing = _named_pictures(content) - set(page.pictures)
     if missing:
-        yield f"pictures: {plural(len(missing), 'digest')} fit no picture in the file ({min(missing)[:12]}, ...)"
+        names = ", ".join(sorted(name[:12] for name in missing))
+        yield f"pictures: {plural(len(missing), 'picture')} of those named are not in the file ({names})"
 
 
 def _named_pictures(content: Content) -> set[str]:

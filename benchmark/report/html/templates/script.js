@@ -283,8 +283,10 @@ function classTable(content, cells, counts, colours) {
   const novel = new Set(content.splits[cells[0].split].novel);
   const pixels = counts[0].truth.reduce((a, b) => a + b, 0);
   const two = cells.length > 1;
-  const headings = ["Class", "Part", "IoU", two ? "First" : "IoU (%)", ...(two ? ["Second", "Difference"] : []), "Pixels (%)"];
-  const head = headings.map((text, i) => make("th", { scope: "col", class: i > 2 ? "n" : false, "data-filter": i === 1 }, text));
+  const numbers = [...(two ? ["First", "Second", "Difference"] : ["IoU (%)"]), "Pixels (%)"];
+  const head = ["Class", "IoU", ...numbers, "Part"].map((text) =>
+    make("th", { scope: "col", class: numbers.includes(text) ? "n" : false, "data-filter": text === "Part" }, text),
+  );
   const rows = content.dataset.classes.map((name, id) => {
     const values = counts.map((one) => one.iou[id]);
     const change = two && values.every((value) => value !== null) ? values[0] - values[1] : null;
@@ -293,14 +295,14 @@ function classTable(content, cells, counts, colours) {
       "tr",
       {},
       make("th", { scope: "row" }, name),
-      make("td", {}, novel.has(id) ? "novel" : "base"),
       make("td", { class: "bars", "data-v": values[0] ?? "" }, bars(values, novel.has(id) ? colours.novel : colours.base)),
       ...values.map((value) => number(value, fixed(value))),
       ...(two ? [number(change, signed(change))] : []),
       number(counts[0].truth[id], ((100 * counts[0].truth[id]) / pixels).toFixed(1)),
+      make("td", {}, novel.has(id) ? "novel" : "base"),
     );
   });
-  const table = make("table", { class: "list", "data-tools": "Filter by class" }, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...rows));
+  const table = make("table", { class: "list", "aria-label": "IoU of every class", "data-tools": "Filter by class" }, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...rows));
   return make("div", {}, make("div", { class: "scroll", role: "region", "aria-label": "IoU of every class", tabindex: 0 }, table));
 }
 

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import tracemalloc
 import zlib
 
 import pytest
@@ -50,8 +51,12 @@ def test_what_does_not_fit_is_refused(change: dict[str, object], message: str) -
 
 def test_a_small_file_cannot_fill_the_memory() -> None:
     packed = base64.b64encode(zlib.compress(bytes(10**7))).decode()
+    tracemalloc.start()
     with pytest.raises(BenchmarkError, match="100 bytes"):
         _ = Block("0" * 64, 100, packed).content
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 10**6
 
 
 def test_the_same_content_is_kept_once() -> None:

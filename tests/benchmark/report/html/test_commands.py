@@ -1,6 +1,8 @@
 """``report`` and ``verify`` on the command line."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +53,17 @@ def test_out_is_a_folder_or_a_file(store: Path, tmp_path: Path, out: str) -> Non
     expected = tmp_path / "folder" / ("my.html" if out.endswith("html") else "report.html")
     for _ in range(2):  # the second time it is there already
         assert invoke(report, *options(store, "--out", str(tmp_path / out))).stdout == f"{expected}\n"
+
+
+def test_verify_needs_neither_torch_nor_methods(store: Path, tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    invoke(report, *options(store, "--out", str(path)))
+    code = (
+        f"import sys; from benchmark.cli import main; code = main(['verify', {str(path)!r}]);"
+        "print([name for name in ('torch', 'mlflow', 'matplotlib', 'pandas', 'methods') if name in sys.modules], code)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert done.stdout.splitlines()[-1] == "[] 0"
 
 
 def test_holes_are_said_and_make_exit_code_1(store: Path) -> None:

@@ -9,10 +9,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from benchmark.datasets import load_dataset
 from benchmark.errors import BenchmarkError
-from benchmark.report.html import reading, verifying
+from benchmark.report.html import made, reading, verifying
+from benchmark.report.html.blocks import Block
 from benchmark.report.html.page import seal
+from benchmark.report.html.reading import read_page
 from benchmark.report.html.verifying import NOT_COMPUTED, verify
+from benchmark.report.pages import Page as PicturesOf
+from benchmark.report.pages import Shown
+from benchmark.splits import split
 from tests.benchmark.report.html.conftest import BLOCKS
 
 Forge = Callable[..., Path]
@@ -139,6 +145,15 @@ def test_damaged_counts_are_named_by_evaluation(page: str, forge: Forge) -> None
     assert found.remarks == (NOT_COMPUTED,)
 
 
+def test_a_block_that_a_browser_could_take_for_another(page: str, forge: Forge) -> None:
+    block = list(BLOCKS.finditer(page))[3].group()
+    other = re.sub('data-bytes="[0-9]*">[^<]*<', f'data-bytes="4">{Block.of(b"text").text}<', block)
+    assert "is there twice" in verify(forge(block, other + block)).faults[0]
+    extra = Block.of(b"text")
+    named = f'<script type="application/octet-stream" class="block" id="b-{extra.name}" data-bytes="4">{extra.text}'
+    assert "belongs to nothing" in verify(forge(block, f"{named}</script>\n{block}")).faults[0]
+
+
 def test_a_damaged_description_is_a_fault(page: str, forge: Forge) -> None:
     found = list(BLOCKS.finditer(page))[-1].group()
     assert "description: block" in verify(forge(found, found.replace('data-bytes="', 'data-bytes="1'))).faults[0]
@@ -151,7 +166,34 @@ def test_pages_of_other_code_are_compared_by_their_numbers(
     found = verify(forge("Skip to the results", "Skip the nonsense"))
     assert found.faults == ()
     assert "made by other code" in found.remarks[0]
+    (fault,) = verify(forge("Skip to the results", "Skip the nonsense", sealed=False)).faults
+    assert fault.startswith("the file: its SHA-256 is not the one that it was sealed with")
     assert len(verify(forge(">40.88<", ">41.88<")).faults) == 1
+
+
+def test_a_setting_that_was_not_used(page: str, forge: Forge) -> None:
+    old = read_page(forge())
+    key, stage = next((key, one) for key, one in old.content.stages.items() if one.kind == "train")
+    params = stage.model_copy(update={"params": {**stage.params, "seed": 7}})
+    content = old.content.model_copy(update={"stages": {**old.content.stages, key: params}})
+    new = Block.of(content.written())
+    block = next(found.group() for found in BLOCKS.finditer(page) if old.description in found.group())
+    forged = re.sub('data-bytes="[0-9]*">[^<]*<', f'data-bytes="{new.size}">{new.text}<', block)
+    path = forge()
+    path.write_text(seal(page.replace(block, forged).replace(old.description, new.name)))
+    assert verify(path).faults[0].startswith(f"stage {key[:12]} (training): its function, parameters and inputs have")
+
+
+def test_another_picture(run: Any, tmp_path: Path) -> None:
+    dataset = load_dataset("mini")
+    shown = [Shown(one, dataset.image(one), dataset.mask(one), ()) for one in dataset.ids("train")[:2]]
+    text = made(run.plan, run.store, [PicturesOf("stages", dataset.info, split("mini", "S1"), tuple(shown), "mini")])
+    path = tmp_path / "pictures.html"
+    path.write_text(text)
+    assert verify(path).checked[3] == "6 digests of pictures"
+    first, second = re.findall(r'base64,([^"]*)"', text)[:2]
+    path.write_text(seal(text.replace(first, second)))
+    assert any(fault.startswith("pictures: 1 picture of those named") for fault in verify(path).faults)
 
 
 def test_counts_of_another_evaluator_are_not_read(forge: Forge, monkeypatch: pytest.MonkeyPatch) -> None:
