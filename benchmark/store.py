@@ -12,7 +12,6 @@ import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -94,29 +93,6 @@ class Store:
         work, folder = self.work(key), self.attempt_folder(key, number)
         signs = (work / "curves.jsonl", work / "progress.json", folder / "log.txt", folder / "attempt.json")
         return max(map(_written, signs))
-
-    def deaths(self, key: str) -> int:
-        """Return how many attempts at an unfinished stage have died since the last one that got anywhere.
-
-        An attempt died if a process of it ended without a word, so that its record says ``running`` while nobody holds
-        the lock, or was killed by a signal. One that raised an exception, was asked to stop, or still runs did not. An
-        attempt got somewhere, however it ended, if it left a newer file in ``scratch/`` than it had found there: the
-        next one goes on from it, and deaths up to and including its own are not counted. A stage that keeps nothing in
-        ``scratch/`` gets nowhere until it is complete. Complete stages and those never attempted have 0.
-        """
-        records = [] if self.find(key) else self.attempts(key)
-        running = {record["number"] for record in records if record["state"] == "running"}
-        if running and not self.locked(key):
-            records = self.attempts(key)  # again: what ran may have ended, or the next one begun, before we looked
-            unheard = {record["number"] for record in records if record["state"] == "running"} & running
-        else:
-            unheard = {number for number in running if number != records[-1]["number"]}
-        checkpoints = [*(record.get("checkpoint", 0.0) for record in records), self.checkpoint_time(key)]
-        deaths = 0
-        for record, (found, left) in zip(records, pairwise(checkpoints), strict=True):
-            died = record.get("died", False) or record["number"] in unheard
-            deaths = 0 if left > found else deaths + died
-        return deaths
 
     def state(self, key: str) -> State:
         """Return how a stage stands; an attempt whose process died unheard counts as interrupted."""

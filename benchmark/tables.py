@@ -176,11 +176,6 @@ def swept(one: Row | Column, setting: str) -> float | None:
     return float(values[0]) if len(values) == 1 and isinstance(values[0], int | float) else None
 
 
-def table_file_names() -> list[str]:
-    """Return the names of the tables that come with the software."""
-    return sorted(_shipped())
-
-
 def load_table(name_or_path: str) -> Table:
     """Return a table by name (``3``) or path. Raises BenchmarkError with every error of the file."""
     if name_or_path.endswith((".yaml", ".yml")) or "/" in name_or_path:

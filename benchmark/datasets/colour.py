@@ -17,24 +17,13 @@ def through_hsv(image: Image, change: Callable[[Shorts, Bytes], tuple[Shorts, By
     """Return the image (H, W, 3) with hue 0..179 and saturation 0..255, both (rows, W), replaced by ``change``."""
     result = np.empty_like(image)
     for top in range(0, len(image), BAND):
-        hue, saturation, value = _hsv(image[top : top + BAND])
-        _write_rgb(result[top : top + BAND], *change(hue, saturation), value)
+        hue, saturation, value = to_hsv(image[top : top + BAND])
+        write_rgb(result[top : top + BAND], *change(hue, saturation), value)
     return result
 
 
-def rgb_to_hsv(image: Image) -> Bytes:
-    """Return hue 0..179, saturation 0..255 and value 0..255, (H, W, 3) uint8, rounded as OpenCV rounds 8-bit images."""
-    return np.stack(_hsv(image), axis=-1).astype(np.uint8)
-
-
-def hsv_to_rgb(hsv: Bytes) -> Image:
-    """Return the RGB image of hue 0..179, saturation 0..255 and value 0..255, fractions dropped as in OpenCV."""
-    rgb = np.empty_like(hsv)
-    _write_rgb(rgb, hsv[..., 0].astype(np.int16), hsv[..., 1], hsv[..., 2])
-    return rgb
-
-
-def _hsv(image: Image) -> tuple[Shorts, Bytes, Bytes]:
+def to_hsv(image: Image) -> tuple[Shorts, Bytes, Bytes]:
+    """Return hue 0..179, saturation 0..255 and value 0..255, (H, W) each, rounded as OpenCV rounds 8-bit images."""
     red, green, blue = (np.ascontiguousarray(image[..., channel]) for channel in range(3))
     value = np.maximum(np.maximum(red, green), blue)
     spread = value - np.minimum(np.minimum(red, green), blue)
@@ -46,7 +35,8 @@ def _hsv(image: Image) -> tuple[Shorts, Bytes, Bytes]:
     return hue, saturation.astype(np.uint8), value
 
 
-def _write_rgb(image: Image, hue: Shorts, saturation: Bytes, value: Bytes) -> None:
+def write_rgb(image: Image, hue: Shorts, saturation: Bytes, value: Bytes) -> None:
+    """Overwrite an image (H, W, 3) by what hue, saturation and value say, fractions dropped as in OpenCV."""
     shares = saturation * np.float32(1 / 255)
     height = value * np.float32(1 / 255)
     for channel, drop in enumerate(_DROP):

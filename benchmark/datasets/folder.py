@@ -9,7 +9,7 @@ from pydantic import Field
 
 from benchmark.datasets import manifest
 from benchmark.datasets.base import IGNORE, Part
-from benchmark.datasets.files import FileDataset, Layout, read_list
+from benchmark.datasets.files import Layout, read_list
 from benchmark.errors import BenchmarkError, unknown
 from benchmark.validation import validated
 from benchmark.yaml12 import load_mapping
@@ -68,11 +68,6 @@ def read_description(path: Path) -> Description:
     """Return a dataset's YAML. Raises BenchmarkError naming every wrong or missing key."""
     expected = "a dataset maps name, title, classes, images, masks and lists to values"
     return validated(Description, load_mapping(path, expected), str(path))
-
-
-def open_folder(path: Path, root: Path | None = None) -> FileDataset:
-    """Open the dataset a YAML in the common layout describes; its paths start at ``root`` or at the YAML's folder."""
-    return FileDataset(folder_layout(path, root))
 
 
 def folder_layout(path: Path, root: Path | None = None) -> Layout:

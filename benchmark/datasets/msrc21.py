@@ -2,16 +2,11 @@
 
 from pathlib import Path
 
-from benchmark.datasets.files import FileDataset, Layout, read_list
+from benchmark.datasets.files import Layout, read_list
 from benchmark.errors import BenchmarkError
 from benchmark.splits import split_file
 
 _FOLDERS = ("images", "annotations", "splits")
-
-
-def open_msrc21(root: Path) -> FileDataset:
-    """Open the dataset below ``root``, as ``msrc21_layout`` finds it."""
-    return FileDataset(msrc21_layout(root))
 
 
 def msrc21_layout(root: Path) -> Layout:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from benchmark.datasets import colour
-from benchmark.datasets.colour import hsv_to_rgb, rgb_to_hsv, through_hsv
+from benchmark.datasets.colour import through_hsv
+from tests.benchmark.datasets.colours import hsv_to_rgb, rgb_to_hsv
 
 
 @pytest.mark.parametrize(

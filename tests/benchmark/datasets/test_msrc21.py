@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 from benchmark.datasets import Dataset, TrainingView, describe, load_dataset, statistics
-from benchmark.datasets.msrc21 import open_msrc21
 from benchmark.errors import BenchmarkError
 from benchmark.splits import class_names, split
 
@@ -60,4 +59,4 @@ def test_the_environment_may_say_where_it_lies(root: Path, monkeypatch: pytest.M
 def test_another_folder_is_not_taken_for_it(tmp_path: Path) -> None:
     (tmp_path / "images").mkdir()
     with pytest.raises(BenchmarkError, match="not MSRC-v2, folder 'annotations' is missing"):
-        open_msrc21(tmp_path)
+        load_dataset("msrc21", tmp_path)

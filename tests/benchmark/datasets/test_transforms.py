@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from benchmark.datasets import transforms
-from benchmark.datasets.colour import hsv_to_rgb, rgb_to_hsv
 from benchmark.datasets.transforms import (
     Window,
     colour_jitter,
@@ -20,6 +19,7 @@ from benchmark.datasets.transforms import (
     resize_labels,
     resized_size,
 )
+from tests.benchmark.datasets.colours import hsv_to_rgb, rgb_to_hsv
 
 SHORT_SIDES = (320, 384, 448, 512, 576, 640, 704, 768, 832, 896, 960)
 

@@ -151,34 +151,10 @@ def test_the_next_attempt_records_the_death_of_one_that_could_not(store: Store) 
     assert (stopped["state"], stopped["died"], stopped["fault"]) == ("interrupted", False, "")
 
 
-def test_deaths_are_counted_from_the_last_attempt_that_got_anywhere(store: Store) -> None:
-    assert store.deaths("0" * 64) == 0
-    wanted = stage("stoppable", 1, steps=100_000)
-    key, scratch = wanted.key, store.work(wanted.key) / "scratch"
-
-    def begun(number: int) -> Callable[[], object]:
-        return lambda: len(store.attempts(key)) == number and (store.work(key) / "attempts" / str(number)).exists()
-
-    for number in (1, 2):
-        die(wanted, store, begun(number))
-        assert store.deaths(key) == number
-    with store.lock(key):
-        assert store.deaths(key) == 1  # somebody works: nobody can say yet that the last one is dead
-    make(job(wanted, store), lambda _: None, lambda: True, lambda _: nullcontext())
-    assert store.deaths(key) == 2  # to be asked to stop is no death, and no progress
-    (scratch / "checkpoint").write_text("kept on the way of attempt 3")
-    assert store.deaths(key) == 0
-    die(wanted, store, begun(4))
-    assert store.deaths(key) == 1
-    (scratch / "checkpoint").unlink()
-    assert store.deaths(key) == 1  # what was lost is no progress
-
-
 def test_a_worker_killed_by_a_signal_is_a_death_and_an_exception_is_none(store: Store) -> None:
     killed, raised = stage("killed", 1), stage("fails_first", 1, failures=9)
     run([killed, raised], store, Local(1))
-    assert store.attempts(killed.key)[0]["died"]
-    assert (store.deaths(killed.key), store.deaths(raised.key)) == (1, 0)
+    assert (store.attempts(killed.key)[0]["died"], store.attempts(raised.key)[0]["died"]) == (True, False)
 
 
 def test_results_without_a_folder_of_attempts_are_read(store: Store) -> None:
@@ -186,4 +162,4 @@ def test_results_without_a_folder_of_attempts_are_read(store: Store) -> None:
     attempt(wanted, store)
     shutil.rmtree(store.folder(wanted.key) / "attempts")  # as they were made before
     assert [one["state"] for one in store.attempts(wanted.key)] == ["done"]
-    assert (store.state(wanted.key), store.deaths(wanted.key)) == ("done", 0)
+    assert store.state(wanted.key) == "done"
