@@ -1,12 +1,13 @@
-"""``retry``: submit again what a campaign still lacks, with the code as it is now."""
+"""``retry``: submit again what a campaign still lacks, or run again what ran here, with the code as it is now."""
 
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import click
 
+from benchmark.commands.again import LastRun, last_run
 from benchmark.commands.options import store_option
-from benchmark.commands.targets import targets
+from benchmark.commands.targets import Targets, targets
 from benchmark.errors import BenchmarkError, Exit
 from benchmark.execute.cluster.campaign import Campaign, campaigns, owner
 from benchmark.execute.cluster.code import freeze
@@ -27,11 +28,15 @@ def command(*, what: tuple[str, ...], store: Path, failed: bool) -> int:
     """Submit again what campaigns lack: stages lost with machines or jobs, and what rests on them.
 
     Without names this is done for the last campaign that lacks something, and cancelled stages stay cancelled. Stages
-    that are named are submitted however they ended. Runs without Slurm have no campaign: the same `run` goes on.
+    that are named are submitted however they ended. Where the last `run` was one of this machine, or made the named
+    stage, it is called again as it was, and makes all that it lacks.
     """
     kept = Store(store)
     named = targets(kept, what)
     known = campaigns(kept)
+    last = last_run(kept)
+    if last and _ran_here(last, known, named):
+        return last.repeat()
     if not known:
         raise BenchmarkError(f"store {store} has no campaign; the `run` command that made it goes on from what exists.")
     of_stages = _of_stages(known, named.keys)
@@ -43,6 +48,13 @@ def command(*, what: tuple[str, ...], store: Path, failed: bool) -> int:
         click.echo("nothing to submit again; `status` shows what failed, `retry --failed` takes that up.", err=True)
         return Exit.NOTHING
     return Exit.INCOMPLETE if any(made and made.error for made in rounds) else Exit.OK
+
+
+def _ran_here(last: LastRun, known: Sequence[Campaign], named: Targets) -> bool:
+    """Return whether what is meant was last made on this machine."""
+    if named.keys and not named.campaigns:
+        return not any(key in campaign.stages for campaign in known for key in named.keys)
+    return not named.campaigns and (not known or last.began > known[-1].created)
 
 
 def _last_incomplete(known: Sequence[Campaign]) -> list[Campaign]:

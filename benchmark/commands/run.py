@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import click
 
+from benchmark.commands.again import keep_run
 from benchmark.commands.launching import Cluster, launch_options
 from benchmark.commands.options import Selection, selection_options
 from benchmark.commands.plan import listing, nothing_selected
@@ -45,6 +46,8 @@ def command(
     if dry_run:
         click.echo(listing(plan, selection.store, launcher.workers))
         return Exit.OK
+    if wanted.pending(selection.store):
+        keep_run(plan, selection, launcher, first=first, mlflow=not no_mlflow)
     session = _make(wanted, selection.store, Inline() if first else launcher, mlflow=not no_mlflow, quiet=quiet)
     return _concluded(plan, wanted, selection, session, quiet=quiet)
 

@@ -1,6 +1,5 @@
 """What ``run --executor slurm`` does: freeze the code, write a campaign, hand it to Slurm, say how to look at it."""
 
-import json
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
@@ -8,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from benchmark.commands.again import absolute, arguments
 from benchmark.commands.options import Selection
 from benchmark.errors import BenchmarkError
 from benchmark.execute.cluster.campaign import Campaign, described, write
@@ -99,29 +99,10 @@ def _campaign(
         preset=preset,
         code=code,
         command=["python", "-m", "benchmark", *sys.argv[1:]],
-        tables=[_absolute(name) for name in selection.tables],
+        tables=[absolute(name) for name in selection.tables],
         selection=list(arguments(plan, selection)),
         tracking=public(tracking_uri(selection.store.root)) if mlflow else None,
     )
-
-
-def arguments(plan: Plan, selection: Selection) -> Iterator[str]:
-    """Yield the options, but the tables, that give the selection again in any folder."""
-    yield from ("--dataset", plan.source, "--profile", _absolute(selection.profile), "--preset", selection.preset)
-    yield from ("--store", str(selection.store.root.absolute()), "--out", str(selection.results_folder().absolute()))
-    yield from ("--seeds", ",".join(map(str, selection.seeds)))
-    for option, names in (("--splits", selection.splits), ("--methods", selection.methods)):
-        yield from (option, ",".join(names)) if names is not None else ()
-    for name, value in selection.overrides.items():
-        yield from ("--set", f"{name}={json.dumps(value)}")
-    if plan.data_root is not None:
-        yield from ("--data-root", str(plan.data_root))
-
-
-def _absolute(name: str) -> str:
-    """Return a path absolute, and the name of something that comes with the software as it is."""
-    is_path = name.endswith((".yaml", ".yml")) or "/" in name
-    return str(Path(name).absolute()) if is_path else name
 
 
 def _told(campaign: Campaign, made: Round, jobs: Sequence[Job], frozen: Frozen) -> Iterator[str]:

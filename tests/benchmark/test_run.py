@@ -115,6 +115,22 @@ def test_failures_are_told_with_their_logs_and_do_not_stop_the_others(bench: Ben
     assert all("broken" in line or "log" in line or "not tried" in line for line in quiet.stderr.splitlines())
 
 
+@pytest.mark.parametrize("named", [False, True])
+def test_retry_calls_the_last_run_again_and_that_goes_on(bench: Bench, named: bool) -> None:
+    process = bench.start("--workers", "1", *SLOW)
+    key = bench.reached("train")
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=PATIENCE)
+    words = [key[:12]] if named else []
+    command = [sys.executable, "-m", "tests.benchmark.toy_cli", "retry", "--store", str(bench.store.root), *words]
+    root = Path(__file__).parents[2]
+    again = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, cwd=root, check=False)
+    assert (again.returncode, again.stdout) == (0, "table t: 2 done\n"), again.stderr
+    assert again.stderr.startswith(f"python -m benchmark run --table {bench.folder}/table_t.yaml --dataset mini")
+    assert "--workers 1 --processes 1 --no-mlflow" in again.stderr
+    assert bench.store.result(key)["summary"]["begin"] > 0
+
+
 def test_cells_that_are_not_available_do_not_make_a_run_incomplete(bench: Bench) -> None:
     rows = "[{label: A, method: toy}, {label: C, method: x, optional: true}]"
     assert bench.run("--workers", "0", table=toy.table(bench.folder, rows=rows)).returncode == 0

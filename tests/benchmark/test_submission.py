@@ -14,8 +14,8 @@ from PIL import Image
 
 from benchmark.cli import main
 from benchmark.commands import submission
+from benchmark.commands.again import arguments
 from benchmark.commands.options import parse_settings
-from benchmark.commands.submission import arguments
 from benchmark.execute.cluster.campaign import Campaign, campaigns
 from benchmark.execute.cluster.rounds import Round
 from benchmark.execute.messages import Finished
