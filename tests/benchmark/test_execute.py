@@ -34,6 +34,7 @@ from benchmark.plan import Plan, build_plan
 from benchmark.stage import Stage, StageContext
 from benchmark.store import Store
 from tests.benchmark import toy
+from tests.benchmark.execute.support import Recorder
 
 
 @pytest.fixture(autouse=True)
@@ -60,20 +61,6 @@ def run(planned: Plan, store: Store, workers: int = 0, *observers: Any) -> Sessi
 
 def stage_of(planned: Plan, kind: str) -> Stage:
     return next(stage for stage in planned.stages if stage.kind == kind)
-
-
-class Recorder:
-    """An observer that keeps events, and acts on them."""
-
-    def __init__(self, act: Callable[[Event], None] = lambda _: None) -> None:
-        self.events: list[Event] = []
-        self._act = act
-
-    def event(self, event: Event) -> None:
-        self.events.append(event)
-        self._act(event)
-
-    def tick(self) -> None: ...
 
 
 @pytest.mark.parametrize("workers", [0, 2])

@@ -12,7 +12,7 @@ import pytest
 from benchmark.config import load_profile
 from benchmark.datasets import DatasetInfo
 from benchmark.metrics import Counts
-from benchmark.plan import Plan, PlannedCell
+from benchmark.plan import Plan, PlannedCell, build_plan
 from benchmark.report import Sheet, estimate
 from benchmark.splits import class_names, split_file, splits
 from benchmark.stage import Stage
@@ -143,3 +143,16 @@ def counts_with(classes: int, novel: tuple[int, ...], novel_miou: float, base_mi
 def flat_counts() -> Counts:
     """Counts over the classes of ``mini`` in which every class has IoU 50 %."""
     return counts_with(len(class_names("mini")), (), 50.0, 50.0)
+
+
+@pytest.fixture
+def store(tmp_path: Path, flat_counts: Counts) -> Path:
+    """A store in which table 2 is finished for seed 0 in the smoke profile."""
+    store = Store(tmp_path / "store")
+    for cell in build_plan(["2"], "mini", "smoke", [0]).cells:
+        assert cell.stage
+        folder = store.folder(cell.stage.key)
+        folder.mkdir(parents=True)
+        (folder / "result.json").write_text('{"summary": {}, "provenance": {}}')
+        flat_counts.save(folder / "counts.npz")
+    return store.root

@@ -11,7 +11,6 @@ from benchmark.commands.compare import command as compare
 from benchmark.commands.plot import command as plot
 from benchmark.commands.table import command as table
 from benchmark.errors import BenchmarkError, Exit
-from benchmark.metrics import Counts
 from benchmark.plan import build_plan
 from benchmark.store import Store
 from tests.benchmark.report.conftest import counts_with, finish
@@ -19,19 +18,6 @@ from tests.benchmark.report.conftest import counts_with, finish
 
 def invoke(command: Any, *arguments: str) -> Result:
     return CliRunner().invoke(command, arguments, catch_exceptions=False)
-
-
-@pytest.fixture
-def store(tmp_path: Path, flat_counts: Counts) -> Path:
-    """A store in which table 2 is finished for seed 0 in the smoke profile."""
-    store = Store(tmp_path / "store")
-    for cell in build_plan(["2"], "mini", "smoke", [0]).cells:
-        assert cell.stage
-        folder = store.folder(cell.stage.key)
-        folder.mkdir(parents=True)
-        (folder / "result.json").write_text('{"summary": {}, "provenance": {}}')
-        flat_counts.save(folder / "counts.npz")
-    return store.root
 
 
 def test_table_prints_data_and_exits_0_when_complete(store: Path) -> None:

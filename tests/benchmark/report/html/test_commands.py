@@ -12,26 +12,12 @@ from click.testing import CliRunner, Result
 from benchmark.commands.report import command as report
 from benchmark.commands.verify import command as verify
 from benchmark.errors import BenchmarkError, Exit
-from benchmark.metrics import Counts
 from benchmark.plan import build_plan
 from benchmark.store import Store
 
 
 def invoke(command: Any, *arguments: str) -> Result:
     return CliRunner().invoke(command, arguments, catch_exceptions=False, standalone_mode=False)
-
-
-@pytest.fixture
-def store(tmp_path: Path, flat_counts: Counts) -> Path:
-    """A store in which table 2 is finished for seed 0 in the smoke profile."""
-    store = Store(tmp_path / "store")
-    for cell in build_plan(["2"], "mini", "smoke", [0]).cells:
-        assert cell.stage
-        folder = store.folder(cell.stage.key)
-        folder.mkdir(parents=True)
-        (folder / "result.json").write_text('{"summary": {}, "provenance": {}}')
-        flat_counts.save(folder / "counts.npz")
-    return store.root
 
 
 def options(store: Path, *more: str) -> list[str]:
