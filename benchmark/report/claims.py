@@ -20,12 +20,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-import numpy as np
-
 from benchmark.metrics import Counts
+from benchmark.report.certainty import over_images, over_seeds
 from benchmark.report.estimates import Estimate, Scored, Sheet, Status, assemble, score
 from benchmark.report.evaluations import Evaluation, Facts, evaluations, facts, read_each
-from benchmark.report.intervals import Draws, Interval, SeedMean, draw, image_interval, seed_mean
+from benchmark.report.intervals import Draws, Interval, SeedMean, draw
 from benchmark.report.observations import Observation, observe
 from benchmark.report.orderings import Comparison, Verdict, undecided_words, verdicts
 from benchmark.report.tolerance import Tolerance, tolerance
@@ -205,12 +204,9 @@ class _Judge:
                 yield self._cell(cell, Claim(*place, table.source, cell.paper, self.decimals))
 
     def _cell(self, cell: Estimate, claim: Claim) -> Judged:
-        if not cell.scores:
+        seeds, images = over_seeds(self.sheet, cell), over_images(self.sheet, cell, self.draws)
+        if seeds is None:
             return Judged(claim, cell, None, None, cell.status)
-        results = {cell.keys[seed]: scores.novel for seed, scores in cell.scores.items()}
-        seeds = seed_mean(list(results.values()), self.sheet.assumed, fixed=cell.seedless)
-        split = self.sheet.splits[cell.column].name
-        images = image_interval(seeds.mean, np.mean([self.draws[key].miou[split] for key in results], axis=0))
         return Judged(claim, cell, seeds, images, *self._verdict(cell, claim, seeds))
 
     def _verdict(self, cell: Estimate, claim: Claim, seeds: SeedMean) -> tuple[Finding, str]:

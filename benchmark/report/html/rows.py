@@ -1,15 +1,16 @@
 """What a page shows of one table: its cells with intervals and verdicts, its orderings comparison by comparison."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from benchmark.report.certainty import over_images, over_seeds
 from benchmark.report.claims import Judgement, printed_decimals
 from benchmark.report.estimates import Estimate, Sheet
 from benchmark.report.html.charts import Chart, chart
 from benchmark.report.html.words import listed, mark, sentence, signed, span, tone
-from benchmark.report.intervals import Draws, Interval, image_interval, seed_mean
+from benchmark.report.intervals import Interval
 from benchmark.report.orderings import Comparison, Verdict
 from benchmark.report.tables import caption_lines
 
@@ -146,26 +147,16 @@ def _cells(judgement: Judgement) -> Iterator[CellRow]:
     for cell in sheet:
         claim = judged.get((cell.row, cell.column))
         unclaimed = "no printed value" if printed and cell.scores else cell.status
+        seeds = over_seeds(sheet, cell)
         yield CellRow(
             f"table {sheet.table.name}, {cell.row}, {cell.column}",
             (rows[cell.row], columns[cell.column]),
             cell,
-            *_intervals(sheet, cell, judgement.draws),
+            seeds.interval if seeds else None,
+            over_images(sheet, cell, judgement.draws),
             claim.verdict if claim else unclaimed,
             claim.remark if claim else "",
         )
-
-
-def _intervals(sheet: Sheet, cell: Estimate, draws: Mapping[str, Draws]) -> tuple[Interval | None, Interval | None]:
-    """Return the intervals of the mean over seeds and over test images."""
-    if not cell.scores:
-        return None, None
-    results = {cell.keys[seed]: scores.novel for seed, scores in cell.scores.items()}
-    seeds = seed_mean(list(results.values()), sheet.assumed, fixed=cell.seedless)
-    split = sheet.splits[cell.column].name
-    drawn = [draws[key].miou[split] for key in results]
-    images = image_interval(seeds.mean, sum(drawn[1:], drawn[0]) / len(drawn))
-    return seeds.interval, images
 
 
 def _ordering_words(ordering: Verdict) -> Iterator[str]:
