@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib import import_module
 from itertools import pairwise
+from keyword import iskeyword
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,7 +27,7 @@ class Verb(NamedTuple):
 
 
 VERBS = {
-    name: Verb(f"benchmark.commands.{name.replace('-', '_')}", summary)
+    name: Verb(f"benchmark.commands.{name.replace('-', '_')}{'_' * iskeyword(name)}", summary)
     for name, summary in {
         "run": "Make the cells of a table, then print and write it.",
         "plan": "Show cells, stages and costs; make nothing.",
@@ -39,7 +40,10 @@ VERBS = {
         "plot": "Draw a table from the store.",
         "report": "Write all of it as one HTML file that works offline.",
         "verify": "Compute a report again from the counts inside it.",
-        "pictures": "Draw label maps of training images, stage by stage.",
+        "export": "Pack what was run, and its counts, to pass them on.",
+        "import": "Take in what somebody else has exported.",
+        "runs": "List the runs that were imported.",
+        "pictures": "Draw label maps and predictions beside the ground truth.",
         "explain": "Show why two stages differ.",
         "methods": "List installed methods and their settings.",
         "checkpoint": "Say what a file of weights holds, without running it.",

@@ -15,7 +15,7 @@ class Exit(IntEnum):
     INCOMPLETE = 1  # worked, but stages failed or a table has holes
     USAGE = 2  # wrong option, file or value
     BUG = 3  # a fault of this software; the path of a crash log is printed
-    MISSED = 4  # a claim is missed under --strict, or a report does not say what follows from its counts
+    MISSED = 4  # a claim is missed under --strict, a report does not add up, or imported counts are not the same
     NOTHING = 5  # the selection is empty
     INTERRUPTED = 130
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from benchmark.errors import BenchmarkError, unknown
 
 EVALUATOR_VERSION = 1  # raised by hand whenever the same masks would give other counts or another mean
+COUNTS_FILE = "counts.npz"  # every evaluation stage writes it
 
 Convention = Literal["paper", "detectron2", "mmseg"]
 Ints = NDArray[np.int32]

@@ -4,6 +4,7 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -36,6 +37,15 @@ def provenance(device: str, dataset_digest: str | None) -> dict[str, Any]:
         "threads": threads(),
         "dataset_digest": dataset_digest,
     }
+
+
+def origin(made: Mapping[str, Any]) -> str:
+    """Return from which archive a result was imported, as in ``archive 1f3a5b7c9d0e of Anna``; empty if it was not."""
+    imports = made.get("imported")
+    last = imports[-1] if isinstance(imports, list) and imports else None
+    if not isinstance(last, Mapping):  # what an archive from anywhere says of its own results may be anything
+        return ""
+    return f"archive {str(last.get('archive'))[:12]}" + (f" of {last['by']}" if last.get("by") else "")
 
 
 @cache

@@ -3,7 +3,8 @@
 ``stages/<key[:2]>/<key>/`` holds what a stage's function wrote, ``stage.json`` (what it was), ``result.json``
 (what came out and how), ``curves.jsonl``, ``log.txt`` and ``attempts/<number>/`` with record, log and error of every
 attempt. ``work/<key>/`` holds the lock, attempts, checkpoints (``scratch/``), progress and curves of a stage that is
-being made, was interrupted or failed.
+being made, was interrupted or failed; of a stage that was made elsewhere, and on which an imported result rests, it
+holds ``stage.json`` alone.
 """
 
 import re
@@ -52,7 +53,7 @@ class Store:
         return self._json(self.folder(key) / "result.json")
 
     def spec(self, key: str) -> dict[str, Any]:
-        """Return ``stage.json`` of a stage that is complete or has been attempted."""
+        """Return ``stage.json`` of a stage that is complete, has been attempted, or has an imported result as user."""
         return self._json((self.find(key) or self.work(key)) / "stage.json")
 
     def keys(self) -> Iterator[str]:

@@ -19,13 +19,18 @@ class _Model(BaseModel):
 
 
 class Row(_Model):
-    """A method with a variant; ``set`` changes dotted settings. An optional row's method need not be installed."""
+    """A method with a variant; ``set`` changes dotted settings. An optional row's method need not be installed.
+
+    A ``bound`` learns from more than the other rows do, as FullyOracle from the masks of novel classes, so that it does
+    not compete with them.
+    """
 
     label: str
     method: str
     variant: str = ""
     optional: bool = False
     set: Mapping[str, Any] = Field(default_factory=dict)
+    bound: bool = False
 
 
 class Column(_Model):
@@ -89,6 +94,7 @@ class Table(_Model):
         orderings: statements about rows that the paper's text makes, checked against our numbers.
         reported: column that is reported whatever the others have; captions say which of them was the best in each row.
         plot: how the table is drawn.
+        best: whether rows compete, so that typeset forms mark the best of each column; bounds apart.
     """
 
     name: str
@@ -102,6 +108,7 @@ class Table(_Model):
     orderings: tuple[str, ...] = ()
     reported: str = ""
     plot: Plot = Plot(kind="grouped_bars")
+    best: bool = True
 
     @model_validator(mode="after")
     def _consistent(self) -> "Table":

@@ -14,6 +14,7 @@ from benchmark.execute.cluster.campaign import Campaign, campaigns
 from benchmark.execute.cluster.history import job_logs
 from benchmark.execute.cluster.queue import look
 from benchmark.execute.cluster.queued import queued
+from benchmark.provenance import origin
 from benchmark.store import Store
 
 POLL = 0.5  # seconds
@@ -35,6 +36,10 @@ def command(*, what: str, store: Path, number: int | None, follow: bool, slurm: 
     known = campaigns(kept)
     key = stage_of(kept, what, known)
     attempts = kept.attempts(key)
+    elsewhere = origin(kept.result(key).get("provenance", {})) if kept.find(key) else ""
+    if elsewhere:
+        click.echo(f"stage {key[:8]} was imported from {elsewhere}; its log is where it was made.", err=True)
+        return Exit.INCOMPLETE
     if slurm or not attempts:
         return _print_job(kept, key, known)
     record = _chosen(attempts, number, key)

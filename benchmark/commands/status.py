@@ -185,7 +185,18 @@ def _stage_lines(stage: dict[str, Any]) -> Iterator[str]:
 def attempt_line(attempt: Mapping[str, Any], *, dead: bool) -> str:
     """Return one attempt in words; one that says it runs is ``dead`` if nobody holds the lock of its stage."""
     state = "interrupted" if dead and attempt["state"] == "running" else attempt["state"]
-    started = datetime.fromtimestamp(attempt["started"], UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
-    where = f"{attempt.get('node') or attempt['host']}" + (f" job {attempt['job']}" if attempt.get("job") else "")
     error = f": {attempt['error'].splitlines()[0]}" if attempt["error"] else ""
-    return f"attempt {attempt['number']}, {started}, {where} pid {attempt['pid']}: {state}{error}"
+    return f"attempt {attempt['number']}, {_time(attempt['started'])}, {_place(attempt)}: {state}{error}"
+
+
+def _time(seconds: float | None) -> str:
+    if not seconds:  # of a result that was imported
+        return "at an unknown time"
+    return datetime.fromtimestamp(seconds, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _place(attempt: Mapping[str, Any]) -> str:
+    host = attempt.get("node") or attempt["host"]
+    if not host:
+        return "elsewhere"
+    return f"{host}{' job ' + attempt['job'] if attempt.get('job') else ''} pid {attempt['pid']}"

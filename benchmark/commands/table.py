@@ -1,29 +1,58 @@
 """``table``: a table of the paper with this run's numbers in it."""
 
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 import click
 
-from benchmark.commands.options import Selection, selection_options
+from benchmark.commands.options import Selection, selection_options, split_names
 from benchmark.errors import BenchmarkError, Exit
 
 if TYPE_CHECKING:
     from benchmark.metrics import Convention
     from benchmark.plan import Plan
     from benchmark.report import Sheet
-    from benchmark.report.tables import Format
+    from benchmark.report.tables import Asked, Format, Side
+    from benchmark.sharing.runs import SharedRun
     from benchmark.store import Store
     from benchmark.tables import Table
 
-FORMATS = ("text", "csv", "latex", "markdown")
+FORMATS = ("text", "csv", "latex", "macros", "markdown", "html")
 CONVENTIONS = ("paper", "detectron2", "mmseg")
+PAPER = "paper"
+ANY_RUN = "run"
 
 
 @click.command("table")
 @click.argument("name", metavar="N")
-@click.option("--format", "style", type=click.Choice(FORMATS), default="text", show_default=True, help="What to print.")
+@click.option(
+    "--format",
+    "style",
+    type=click.Choice(FORMATS),
+    default="text",
+    show_default=True,
+    help="What to print; macros: a LaTeX command for every number.",
+)
+@click.option(
+    "--columns",
+    callback=split_names,
+    metavar="NAME,...",
+    help="What to show of each cell, in this order: ours, sd, interval (over seeds), images (interval over test "
+    "images), difference, verdict, seeds, base, miou (of all classes), and the names in --against.  "
+    "[default: ours,sd,paper; in LaTeX and HTML ours,interval,paper and, if values compare, difference]",
+)
+@click.option(
+    "--against",
+    callback=split_names,
+    default=PAPER,
+    show_default=True,
+    metavar="paper|run|NAME|FILE,...",
+    help="Whose values stand beside those of this run: the printed ones, and runs of others, by the names under which "
+    "they were imported or as files of `export`; run: the only one that was imported.",
+)
+@click.option("--precision", type=int, help="Decimals of what was computed.  [default: as printed; four in CSV]")
 @click.option(
     "--convention",
     type=click.Choice((*CONVENTIONS, "all")),
@@ -32,54 +61,35 @@ CONVENTIONS = ("paper", "detectron2", "mmseg")
     help="How the mean IoU is computed; all: in each way, and which explains the printed values best.",
 )
 @selection_options(table="none")
-def command(selection: Selection, name: str, style: "Format", convention: str) -> None:
+def command(
+    selection: Selection,
+    name: str,
+    style: "Format",
+    columns: tuple[str, ...] | None,
+    against: tuple[str, ...],
+    precision: int | None,
+    convention: str,
+) -> None:
     """Print table N: 1, 2, 3, baselines, stages, all, course, or the path of a table file.
 
     Cells without a number say why: not run, failed, not available yet. With --out every format, the plot and the
     provenance are written into that folder too. Exit code 1 while cells that could be run lack seeds.
     """
-    _check(selection, style, convention)
-    from benchmark.report import publish
-
+    changed = bool(columns or precision is not None or against != (PAPER,))
+    _check(selection, style, convention, changed=changed)
     chosen = selection.with_tables([name])
     plan = chosen.plan()
-    show = _in_every_convention if convention == "all" else partial(_in_one, convention=cast("Convention", convention))
-    shown = [show(plan, table, selection.store, style) for table in plan.tables]
-    if plan.cells:
-        click.echo("\n".join(text for _, text in shown), nl=False)
-    if selection.out and plan.cells:
-        for table in plan.tables:
-            for path in publish(plan, table, selection.store, selection.out).files:
-                click.echo(path, err=True)
-    finish(chosen, [sheet for sheet, _ in shown])
-
-
-def _check(selection: Selection, style: str, convention: str) -> None:
-    """Raise BenchmarkError for options that do not go together."""
-    if convention != "paper" and selection.out:
-        raise BenchmarkError(
-            f"--out writes tables in the paper's convention; leave it out, or --convention {convention}."
-        )
-    if convention == "all" and style not in {"text", "csv"}:
-        raise BenchmarkError(f"--convention all is printed as text or csv, not as {style}; choose one of these.")
-
-
-def _in_one(
-    plan: "Plan", table: "Table", store: "Store", style: "Format", convention: "Convention"
-) -> "tuple[Sheet, str]":
-    from benchmark.report import estimate
-    from benchmark.report.tables import render
-
-    sheet = estimate(plan, table, store, convention)
-    return sheet, render(sheet, style)
-
-
-def _in_every_convention(plan: "Plan", table: "Table", store: "Store", style: "Format") -> "tuple[Sheet, str]":
-    from benchmark.report import findings
-    from benchmark.report.forensics import examine
-
-    found = examine(plan, table, store)
-    return found.sheet, findings.as_csv(found) if style == "csv" else findings.as_text(found)
+    if convention == "all":
+        found = [_in_every_convention(plan, table, selection.store, style) for table in plan.tables]
+        _print([text for _, text in found] if plan.cells else [])
+        return finish(chosen, [sheet for sheet, _ in found])
+    with _shown(selection, columns or (), against, precision, cast("Convention", convention)) as shown:
+        sheets = [shown.printed(plan, table, selection.store, style) for table in plan.tables]
+        _print([text for _, text in sheets] if plan.cells else [])
+        if selection.out and plan.cells:
+            for table in plan.tables:
+                shown.publish(plan, table, selection)
+    return finish(chosen, [sheet for sheet, _ in sheets])
 
 
 def finish(selection: Selection, sheets: "Sequence[Sheet]") -> None:
@@ -92,6 +102,98 @@ def finish(selection: Selection, sheets: "Sequence[Sheet]") -> None:
     for sheet in incomplete:
         click.echo(_holes(sheet), err=True)
     context.exit(Exit.INCOMPLETE if incomplete else Exit.OK)
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """What is shown of each cell, beside whose runs, and how the mean IoU is computed."""
+
+    asked: "Asked"
+    runs: "tuple[SharedRun, ...]"
+    convention: "Convention"
+
+    def printed(self, plan: "Plan", table: "Table", store: "Store", style: "Format") -> "tuple[Sheet, str]":
+        """Return a table and how it looks in one format."""
+        from benchmark.report import estimate
+        from benchmark.report.claims import judge
+        from benchmark.report.tables import render
+
+        judgement = judge(plan, table, store) if self.asked.judged else None
+        sheet = judgement.sheet if judgement else estimate(plan, table, store, self.convention)
+        return sheet, render(judgement or sheet, style, self.asked, self._others(table))
+
+    def publish(self, plan: "Plan", table: "Table", selection: Selection) -> None:
+        """Write a table in every format and say on stderr where."""
+        from benchmark.report import publish
+
+        assert selection.out is not None  # asked for
+        for path in publish(plan, table, selection.store, selection.out, self.asked, self._others(table)).files:
+            click.echo(path, err=True)
+
+    def _others(self, table: "Table") -> "list[Side]":
+        from benchmark.report.tables.beside import side
+
+        return [side(run, table.name, self.convention, judged=self.asked.judged) for run in self.runs]
+
+
+@contextmanager
+def _shown(
+    selection: Selection,
+    columns: tuple[str, ...],
+    against: tuple[str, ...],
+    precision: int | None,
+    convention: "Convention",
+) -> Iterator[_Shown]:
+    """Open the runs that are asked for, as long as tables are made of them."""
+    from benchmark.report.tables import Asked
+    from benchmark.sharing.runs import opened
+
+    with opened([_named(name, selection.store) for name in against if name != PAPER], selection.store) as runs:
+        names = iter(run.name for run in runs)
+        asked = Asked(columns, tuple(name if name == PAPER else next(names) for name in against), precision)
+        if asked.judged and convention != PAPER:
+            raise BenchmarkError(
+                f"verdicts and intervals over images are the paper's convention's, not {convention}'s."
+            )
+        yield _Shown(asked, runs, convention)
+
+
+def _named(name: str, store: "Store") -> str:
+    """Return the name of a run; ``run`` stands for the only one. Raises BenchmarkError where that is not clear."""
+    if name != ANY_RUN:
+        return name
+    from benchmark.sharing.runs import imported
+
+    known = imported(store)
+    if len(known) != 1:
+        listed = f"there are {', '.join(known)}; name them" if known else "there is none; `import FILE` adds one"
+        raise BenchmarkError(f"--against run means the only run that was imported, but {listed}.")
+    return known[0]
+
+
+def _check(selection: Selection, style: str, convention: str, *, changed: bool) -> None:
+    """Raise BenchmarkError for options that do not go together."""
+    if convention != PAPER and selection.out:
+        raise BenchmarkError(
+            f"--out writes tables in the paper's convention; leave it out, or --convention {convention}."
+        )
+    if convention == "all" and style not in {"text", "csv"}:
+        raise BenchmarkError(f"--convention all is printed as text or csv, not as {style}; choose one of these.")
+    if convention == "all" and changed:
+        raise BenchmarkError("--convention all has columns of its own; leave out --columns, --against and --precision.")
+
+
+def _in_every_convention(plan: "Plan", table: "Table", store: "Store", style: "Format") -> "tuple[Sheet, str]":
+    from benchmark.report import findings
+    from benchmark.report.forensics import examine
+
+    found = examine(plan, table, store)
+    return found.sheet, findings.as_csv(found) if style == "csv" else findings.as_text(found)
+
+
+def _print(texts: Sequence[str]) -> None:
+    if texts:
+        click.echo("\n".join(texts), nl=False)
 
 
 def _holes(sheet: "Sheet") -> str:

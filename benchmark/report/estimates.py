@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from benchmark.config import FOLDER
 from benchmark.metrics import Convention, Counts, mean_iou, overall_miou
-from benchmark.report.evaluations import COUNTS_FILE, Evaluation, evaluations, read_each
+from benchmark.report.evaluations import Evaluation, evaluations, read_each
 from benchmark.report.tolerance import SeedSpread, assumed_spread
 from benchmark.splits import Split
 from benchmark.stage import Stage, closure
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from benchmark.plan import Plan, PlannedCell
     from benchmark.store import Store
 
-__all__ = ["COUNTS_FILE", "Estimate", "Scored", "Scores", "Sheet", "Status", "assemble", "estimate", "score"]
+__all__ = ["Estimate", "Scored", "Scores", "Sheet", "Status", "assemble", "estimate", "score"]
 
 Status = Literal["done", "partial", "not run", "failed", "undefined", "not available yet"]
 

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from benchmark.metrics import Counts
+from benchmark.metrics import COUNTS_FILE, Counts
 from benchmark.splits import Split
 from benchmark.stage import Stage
 
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from benchmark.tables import Table
 
 T = TypeVar("T")
-
-COUNTS_FILE = "counts.npz"  # every evaluation stage writes it
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmark.files import naming, sync, sync_tree, write_json, write_text
 from benchmark.metrics import EVALUATOR_VERSION
+from benchmark.provenance import origin
 from benchmark.report.claims import Judgement, judge
 from benchmark.report.estimates import Estimate, Sheet
 from benchmark.report.judgements import as_csv as claims_as_csv
@@ -20,7 +21,7 @@ from benchmark.report.orderings import verdicts
 from benchmark.report.pages import Page
 from benchmark.report.pictures import picture
 from benchmark.report.plots import plot
-from benchmark.report.tables import as_csv, as_latex, as_markdown, as_text
+from benchmark.report.tables import FORMS, Asked, Side, render
 from benchmark.splits import Split
 from benchmark.stage import canonical_json
 
@@ -42,11 +43,13 @@ class PublishedTable:
     files: tuple[Path, ...]
 
 
-def publish(plan: "Plan", table: "Table", store: "Store", out: Path) -> PublishedTable:
-    """Write ``table<N>`` as .csv, .tex, .md, .png, .pdf and .json (provenance) into ``out``, its claims beside it.
+def publish(
+    plan: "Plan", table: "Table", store: "Store", out: Path, asked: Asked | None = None, others: Sequence[Side] = ()
+) -> PublishedTable:
+    """Write ``table<N>`` in every form, with plot and provenance (.json), into ``out``, its claims beside it.
 
-    All files are finished before the first of them appears, each at once. Raises BenchmarkError naming the path where
-    the folder cannot be written.
+    All files are finished before the first of them appears, each at once. ``asked`` and ``others`` are those of
+    ``tables.render``. Raises BenchmarkError naming the path where the folder cannot be written.
     """
     judgement = judge(plan, table, store)
     sheet = judgement.sheet
@@ -54,12 +57,13 @@ def publish(plan: "Plan", table: "Table", store: "Store", out: Path) -> Publishe
         return PublishedTable("", ())
     with _drafts(out) as (draft, files):
         stem = draft / file_stem(table.name)
-        for suffix, content in ((".csv", as_csv), (".tex", as_latex), (".md", as_markdown)):
-            write_text(stem.with_name(stem.name + suffix), content(sheet))
+        for style, form in FORMS.items():
+            if form.suffix:
+                write_text(stem.with_name(stem.name + form.suffix), render(judgement, style, asked, others))
         plot(sheet, stem)
         _write_claims(judgement, draft)
         write_json(stem.with_name(f"{stem.name}.json"), provenance(sheet, store))
-    return PublishedTable(as_text(sheet), tuple(files))
+    return PublishedTable(render(judgement, "text", asked, others), tuple(files))
 
 
 def publish_claims(judgement: Judgement, out: Path) -> tuple[Path, ...]:
@@ -84,8 +88,9 @@ def publish_plot(sheet: Sheet, out: Path) -> tuple[Path, ...]:
 
 def publish_pictures(page: Page, out: Path) -> tuple[Path, ...]:
     """Write a page of pictures, ``pictures-<table>-<split>.png`` and ``.pdf``, under the conditions of ``publish``."""
+    names = (begin, page.table, page.split.name, page.row.replace("*", "-star"))
     with _drafts(out) as (draft, files):
-        picture(page, draft / "-".join(_safe(name) for name in ("pictures", page.table, page.split.name) if name))
+        picture(page, draft / "-".join(_safe(name) for name in names if name))
     return tuple(files)
 
 
@@ -116,6 +121,7 @@ def provenance(sheet: Sheet, store: "Store") -> dict[str, Any]:
         "python": _distinct(made, "python"),
         "packages": _distinct(made, "packages"),
         "devices": _distinct(made, "device"),
+        "imported_from": sorted({origin(one) for one in made} - {""}),
         "cells": [_cell(cell) for cell in sheet],
         "orderings": [str(verdict) for verdict in verdicts(sheet)],
         "created": datetime.now(UTC).isoformat(timespec="seconds"),

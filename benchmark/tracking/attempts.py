@@ -106,7 +106,7 @@ def _complete(store: "Store", key: str) -> list[Attempt]:
     folder, spec, result = store.folder(key), store.spec(key), store.result(key)
     files = tuple(folder / name for name in _RESULT_FILES if (folder / name).is_file())
     found = []
-    records = store.attempts(key)
+    records = [record for record in store.attempts(key) if record.get("started")]  # of imported ones the last
     for record, until in zip(records, _last_points(records), strict=True):
         made_it = record["state"] == "done"
         logs = (store.attempt_folder(key, record["number"]) / name for name in _LOG_FILES)

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from benchmark.execute.display import duration
-from benchmark.report.html.content import Content, Packed, StageOf
+from benchmark.provenance import origin
+from benchmark.report.html.content import Content, Packed
 from benchmark.report.html.words import NOTHING, plural, tally
 from benchmark.report.publication import split_digest
+from benchmark.sharing.description import StageOf, commits
 from benchmark.splits import Split
 from benchmark.stage import canonical_json
 
@@ -137,8 +139,10 @@ def environment(content: Content) -> list[Fact]:
     """Return what was used for the results, each with its different values over the finished stages."""
     made = [stage.record.provenance for stage in content.stages.values() if stage.record]
     packages = sorted({name for one in made for name in one.get("packages", {})})
+    imports = tuple(sorted({origin(one) for one in made} - {""}))
     return [
-        Fact("commit", tuple(_commits(made)), code=True),
+        *([Fact("imported from", imports)] if imports else []),
+        Fact("commit", tuple(commits(made)), code=True),
         Fact("device", _distinct(made, "device")),
         Fact("platform", _distinct(made, "platform")),
         Fact("threads", _distinct(made, "threads")),
@@ -179,11 +183,6 @@ def _splits(content: Content) -> Iterator[Split]:
     for name, split in content.splits.items():
         if name in used:
             yield Split(content.dataset.name, name, split.novel, split.base)
-
-
-def _commits(made: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    found = {(str(one.get("git_commit") or "unknown"), bool(one.get("git_dirty"))) for one in made}
-    yield from (f"{commit}{' and changes' if dirty else ''}" for commit, dirty in sorted(found))
 
 
 def _distinct(made: Iterable[Mapping[str, Any]], name: str) -> tuple[str, ...]:

@@ -12,7 +12,9 @@ from benchmark.report.html.charts import Chart, chart
 from benchmark.report.html.words import listed, mark, sentence, signed, span, tone
 from benchmark.report.intervals import Interval
 from benchmark.report.orderings import Comparison, Verdict
-from benchmark.report.tables import caption_lines
+from benchmark.report.tables.asked import OURS
+from benchmark.report.tables.captions import caption_lines
+from benchmark.report.tables.grid import Grid, Side
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ class TableView:
     @property
     def caption(self) -> list[str]:
         """The lines under the title, as in the other forms of the table."""
-        return caption_lines(self.sheet)[1:]
+        return caption_lines(Grid(Side(OURS, self.sheet)))[1:]
 
     @property
     def matrix(self) -> list[tuple[str, list[CellRow]]]:

@@ -17,8 +17,9 @@ from benchmark.report.html.content import Content
 from benchmark.report.html.maker import maker
 from benchmark.report.html.page import digest, render, sealed_with
 from benchmark.report.html.reading import Page, Part, parts, read_page
-from benchmark.report.html.restoring import broken_keys, restore
+from benchmark.report.html.restoring import restore
 from benchmark.report.html.words import plural
+from benchmark.sharing.restoring import broken_keys
 
 EXCERPT = 90  # characters of a long text
 NOT_COMPUTED = "nothing was computed again, because what it would be computed from is damaged"

@@ -55,7 +55,8 @@ MakeRun = Callable[..., Run]
 def make_run(tmp_path: Path) -> MakeRun:
     """Return a function that makes a ``Run`` with novel mIoUs of the given cells, base mIoU 60 throughout.
 
-    ``counts`` gives the counts of a cell in place of a novel mIoU; ``test`` is how many test images there should be.
+    ``counts`` gives the counts of a cell in place of a novel mIoU; ``test`` is how many test images there should be;
+    ``store`` is the folder of the store, for tests of several.
     """
 
     def make(
@@ -68,9 +69,10 @@ def make_run(tmp_path: Path) -> MakeRun:
         overrides: Mapping[str, Any] | None = None,
         counts: Callable[[PlannedCell], Counts] | None = None,
         test: int = 200,
+        store: str = "store",
     ) -> Run:
         loaded = load_table(table) if isinstance(table, str) else table
-        store = Store(tmp_path / "store")
+        kept = Store(tmp_path / store)
         info = DatasetInfo(dataset, split_file(dataset).title, class_names(dataset), "d" * 64, 600, test)
         cells = tuple(_cells(loaded, dataset, seeds, set(unavailable)))
         plan = Plan(
@@ -88,11 +90,11 @@ def make_run(tmp_path: Path) -> MakeRun:
         for cell in cells:
             numbers = dict(zip(seeds, (values or {}).get((cell.row, cell.column), ()), strict=False))
             if cell.stage and counts:
-                finish(store, cell.stage, cell.seed, counts(cell))
+                finish(kept, cell.stage, cell.seed, counts(cell))
             elif cell.stage and (number := numbers.get(cell.seed)) is not None:
                 made = counts_with(len(info.classes), plan.splits[cell.split].novel, number)
-                finish(store, cell.stage, cell.seed, made)
-        return Run(plan, loaded, store)
+                finish(kept, cell.stage, cell.seed, made)
+        return Run(plan, loaded, kept)
 
     return make
 

@@ -54,7 +54,7 @@ def test_empty_selection_exits_5(store: Path) -> None:
 
 def test_table_writes_everything_into_out(store: Path, tmp_path: Path) -> None:
     done = invoke(table, "2", "--profile", "smoke", "--store", str(store), "--out", str(tmp_path / "results"))
-    assert len(list((tmp_path / "results").glob("table2.*"))) == 6
+    assert len(list((tmp_path / "results").glob("table2.*"))) == 7
     assert "table2.json" in done.stderr
     assert "table2.json" not in done.stdout
 
@@ -160,3 +160,35 @@ def test_compare_writes_the_verdicts_into_out(ranked: Any, tmp_path: Path) -> No
     assert path.name == "table2-claims.csv"
     assert done.stderr == f"{path}\n"
     assert path.read_text().startswith("kind,row,column,printed")
+
+
+def test_columns_and_precision_on_the_command_line(store: Path) -> None:
+    options = ("2", "--profile", "smoke", "--store", str(store))
+    done = invoke(table, *options, "--columns", "ours,paper,difference,verdict", "--precision", "3", "--format", "csv")
+    assert done.exit_code == Exit.OK
+    assert done.stdout.splitlines()[:2] == [
+        "row,column,novel_miou,paper,delta,verdict,status",
+        "Basic,Split 1,50.000,27.0,23.000,not comparable,done",
+    ]
+
+
+def test_out_has_what_was_asked_for(store: Path, tmp_path: Path) -> None:
+    invoke(table, "2", "--profile", "smoke", "--store", str(store), "--columns", "ours", "--out", str(tmp_path))
+    assert "aper} &" not in (tmp_path / "table2.tex").read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--columns", "our"), "Did you mean 'ours'"),
+        (("--precision", "9"), "--precision 9"),
+        (("--against", "run"), "there is none; `import FILE` adds one"),
+        (("--against", "alice"), "alice"),
+        (("--convention", "all", "--columns", "ours"), "leave out --columns, --against and --precision"),
+        (("--convention", "mmseg", "--columns", "verdict,ours"), "are the paper's convention's, not mmseg's"),
+    ],
+)
+def test_what_cannot_be_shown_is_refused(store: Path, options: tuple[str, ...], said: str) -> None:
+    with pytest.raises(BenchmarkError) as error:
+        invoke(table, "2", "--profile", "smoke", "--store", str(store), *options)
+    assert said in str(error.value)

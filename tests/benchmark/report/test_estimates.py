@@ -14,7 +14,7 @@ from benchmark.config import FOLDER
 from benchmark.errors import BenchmarkError
 from benchmark.metrics import Counts
 from benchmark.report.estimates import estimate
-from benchmark.report.tables import as_csv, as_text
+from benchmark.report.tables import render
 
 MakeRun = Callable[..., Any]
 
@@ -140,8 +140,8 @@ def test_a_cell_without_a_novel_pixel_is_undefined_and_costs_no_other(make_run: 
     )
     assert other.mean == pytest.approx(50.0)
     assert cell not in run.sheet.holes
-    assert ("none of the split's novel classes" in as_text(run.sheet)) == (shown == "base")
-    assert len(as_csv(run.sheet).splitlines()) == 13
+    assert ("none of the split's novel classes" in render(run.sheet, "text")) == (shown == "base")
+    assert len(render(run.sheet, "csv").splitlines()) == 13
 
 
 def test_a_split_that_the_dataset_lacks_is_not_available(make_run: MakeRun) -> None:

@@ -12,11 +12,21 @@ import pytest
 from benchmark.errors import BenchmarkError
 from benchmark.metrics import EVALUATOR_VERSION
 from benchmark.report import publish, publish_plot
-from benchmark.report.tables import as_text
+from benchmark.report.tables import render
 
 MakeRun = Callable[..., Any]
 
-NAMES = ["table2-claims.csv", "table2.csv", "table2.md", "table2.pdf", "table2.png", "table2.tex", "table2.json"]
+NAMES = [
+    "table2-cells.tex",
+    "table2-claims.csv",
+    "table2.csv",
+    "table2.html",
+    "table2.md",
+    "table2.pdf",
+    "table2.png",
+    "table2.tex",
+    "table2.json",
+]
 
 
 @pytest.fixture
@@ -30,7 +40,7 @@ def test_all_forms_and_the_text(run: Any, tmp_path: Path) -> None:
     assert [path.name for path in published.files] == NAMES
     assert sorted(path.name for path in out.iterdir()) == sorted(NAMES)
     assert all(path.stat().st_size > 100 for path in published.files)
-    assert published.text == as_text(run.sheet)
+    assert published.text == render(run.sheet, "text")
 
 
 def test_provenance_says_where_each_number_comes_from(run: Any, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+from typing import Any
 
 import pytest
 
@@ -217,3 +218,14 @@ def test_stage_that_was_never_begun_is_nothing_to_send(store: Store) -> None:
     told: list[str] = []
     assert Mirror(store, warn=told.append).update(KEY) == ((), False)
     assert not told
+
+
+def test_of_an_imported_result_the_attempt_that_made_it_is_sent(store: Store, client: Client) -> None:
+    nowhere: Any = {"host": "", "pid": None}
+    finish(store, attempts=[record(1, "failed", started=None, **nowhere), record(2, **nowhere)])
+    update = Mirror(store).update(KEY)
+    assert update is not None
+    assert update.outcomes == (Outcome.SENT,)
+    (run,) = all_runs(client)
+    assert (run.info.status, run.data.tags["attempt"]) == ("FINISHED", "2")
+    assert "host" not in run.data.tags

@@ -1,39 +1,15 @@
-"""The four forms of a table."""
+"""The forms of a table: text, Markdown, CSV and HTML."""
 
 import csv
 import io
-import shutil
-import subprocess
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-import pytest
-
-from benchmark.report.tables import HEADER, as_csv, as_latex, as_markdown, as_text
-from benchmark.tables import Column, Plot, Row, Table
+from benchmark.report.tables import HEADER, render
+from benchmark.tables import Table
+from tests.benchmark.report.tables.conftest import interval
 
 MakeRun = Callable[..., Any]
-
-PAGE = r"""\documentclass{article}
-\usepackage{booktabs}
-\usepackage{xcolor}
-\begin{document}
-%s
-\end{document}
-"""
-
-
-@pytest.fixture
-def partly_run(make_run: MakeRun) -> Any:
-    return make_run(
-        "3",
-        {
-            ("SimFormer", "Split 4"): [50.0, 51.0, 52.0],
-            ("SimFormer", "Split 5"): [50.0, None, None],
-            ("FullyOracle", "Split 4"): [60.04, 60.0, 60.0],
-        },
-    ).sheet
 
 
 def read(text: str) -> list[dict[str, str]]:
@@ -41,7 +17,7 @@ def read(text: str) -> list[dict[str, str]]:
 
 
 def test_csv_has_one_line_a_cell_under_the_header(partly_run: Any) -> None:
-    text = as_csv(partly_run)
+    text = render(partly_run, "csv")
     assert text.splitlines()[0] == "row,column,novel_miou,sd,n_seeds,base_miou,miou,paper,delta,status"
     lines = read(text)
     assert len(lines) == 4 * 6
@@ -57,7 +33,7 @@ def test_csv_has_one_line_a_cell_under_the_header(partly_run: Any) -> None:
 
 
 def test_csv_leaves_fields_without_a_number_empty(partly_run: Any) -> None:
-    lines = {(line["row"], line["column"]): line for line in read(as_csv(partly_run))}
+    lines = {(line["row"], line["column"]): line for line in read(render(partly_run, "csv"))}
     assert (lines["SimFormer", "Split 5"]["sd"], lines["SimFormer", "Split 5"]["status"]) == ("", "partial")
     for place, status in ((("SimFormer*", "Split 4"), "not run"), (("RETAB*", "Split 4"), "not available yet")):
         line = lines[place]
@@ -68,11 +44,11 @@ def test_csv_leaves_fields_without_a_number_empty(partly_run: Any) -> None:
 def test_csv_has_the_difference(make_run: MakeRun) -> None:
     values = {("Basic", "Split 1"): [30.0, 31.0, 32.0]}
     same = make_run("2", values, dataset="coco-stuff-10k", profile="paper").sheet
-    assert read(as_csv(same))[0]["delta"] == "4.0000"
+    assert read(render(same, "csv"))[0]["delta"] == "4.0000"
 
 
 def test_text_says_why_a_number_is_missing(partly_run: Any) -> None:
-    lines = as_text(partly_run).splitlines()
+    lines = render(partly_run, "text").splitlines()
     cells = {line.split()[0]: line for line in lines if line.startswith(("RETAB", "SimFormer", "FullyOracle"))}
     assert cells["RETAB*"].split(maxsplit=1)[1] == "not available yet"
     assert cells["SimFormer"].split(maxsplit=1)[1].startswith("51.0 ± 1.0  50.0 (1 of 3 seeds)")
@@ -83,7 +59,7 @@ def test_text_says_why_a_number_is_missing(partly_run: Any) -> None:
 
 
 def test_text_columns_are_aligned_and_plain(partly_run: Any) -> None:
-    text = as_text(partly_run)
+    text = render(partly_run, "text")
     head = next(line for line in text.splitlines() if line.lstrip().startswith("Split 4"))
     ours = next(line for line in text.splitlines() if line.startswith("SimFormer "))
     assert head.index("Split 4") + len("Split 4") == ours.index("51.0 ± 1.0") + len("51.0 ± 1.0")
@@ -91,45 +67,36 @@ def test_text_columns_are_aligned_and_plain(partly_run: Any) -> None:
 
 
 def test_caption_names_data_profile_and_seeds_and_warns(partly_run: Any, make_run: MakeRun) -> None:
-    for text in (as_text(partly_run), as_markdown(partly_run), as_latex(partly_run)):
+    for text in (render(partly_run, "text"), render(partly_run, "markdown"), render(partly_run, "latex")):
         assert "mini, seeds 0, 1, 2" in text
-        assert "sample standard deviation" in text
         assert "supplementary Table 3, COCO-Stuff-10K; not comparable with this run (dataset mini" in text
+    assert "mean ± sample standard deviation in %" in render(partly_run, "text")
     same = make_run("2", {}, seeds=(3,), dataset="coco-stuff-10k", profile="paper").sheet
-    assert "coco-stuff-10k, profile paper, seed 3; mean in %" in as_text(same)
-    assert "not comparable" not in as_text(same)
+    assert "coco-stuff-10k, profile paper, seed 3; mean in %" in render(same, "text")
+    assert "not comparable" not in render(same, "text")
 
 
 def test_text_ends_with_the_orderings(partly_run: Any) -> None:
-    _, orderings = as_text(partly_run).split("Orderings of the paper", maxsplit=1)
+    _, orderings = render(partly_run, "text").split("Orderings of the paper", maxsplit=1)
     assert "FullyOracle > SimFormer*: cannot be judged" in orderings
 
 
 def test_markdown_shows_the_printed_value_in_parentheses(partly_run: Any) -> None:
-    lines = as_markdown(partly_run).splitlines()
+    lines = render(partly_run, "markdown").splitlines()
     assert lines[0] == "|  | Split 4 | Split 5 | Split 6 | Split 7 | Split 8 | Split 9 |"
     assert lines[2].startswith(r"| RETAB\* | not available yet (25.6) |")
     assert lines[3].startswith("| SimFormer | 51.0 ± 1.0 (29.5) | 50.0 (1 of 3 seeds) (27.1) | not run (26.3) |")
+    assert lines[-1].endswith("Printed values in parentheses.")
     assert lines[4].startswith(r"| SimFormer\* | not run (31.7) |")
 
 
-def own_table() -> Table:
-    return Table(
-        name="x/y",
-        title=r"100 % of A & B, #1 <b> {c} ~ ^ \end",
-        columns=(Column(label="S_1|a", split="S1"),),
-        rows=(Row(label="50 $ & more_", method="simformer"),),
-        plot=Plot(kind="grouped_bars"),
-    )
-
-
-def test_a_table_without_printed_values_mentions_no_paper(make_run: MakeRun) -> None:
-    sheet = make_run(own_table(), {("50 $ & more_", "S_1|a"): [50.0]}, seeds=(0,)).sheet
-    for text in (as_text(sheet), as_markdown(sheet), as_latex(sheet)):
+def test_a_table_without_printed_values_mentions_no_paper(make_run: MakeRun, own_table: Table) -> None:
+    sheet = make_run(own_table, {("50 $ & more_", "S_1|a"): [50.0]}, seeds=(0,)).sheet
+    for text in (render(sheet, "text"), render(sheet, "markdown"), render(sheet, "latex")):
         assert "aper" not in text
         assert "50.0" in text
-    assert r"S\_1\|a" in as_markdown(sheet)
-    assert read(as_csv(sheet))[0]["paper"] == ""
+    assert r"S\_1\|a" in render(sheet, "markdown")
+    assert read(render(sheet, "csv"))[0]["paper"] == ""
 
 
 def test_the_caption_of_a_course_says_which_column_is_reported_and_which_would_have_had_most(make_run: MakeRun) -> None:
@@ -144,32 +111,34 @@ def test_the_caption_of_a_course_says_which_column_is_reported_and_which_would_h
     }
     sheet = make_run("course", values, seeds=(0, 1)).sheet
     expected = "Reported is 6/6, whatever the others have. Best on the images scored, and reported nowhere: "
-    assert f"{expected}Basic 4/6 (+1.50), SimFormer 6/6.\n" in as_text(sheet)
-    assert f"{expected}Basic 4/6 (+1.50), SimFormer 6/6." in as_latex(sheet)
-    nothing = as_text(make_run("course", {}, seeds=(7,)).sheet)
+    assert f"{expected}Basic 4/6 (+1.50), SimFormer 6/6.\n" in render(sheet, "text")
+    assert f"{expected}Basic 4/6 (+1.50), SimFormer 6/6." in render(sheet, "latex")
+    nothing = render(make_run("course", {}, seeds=(7,)).sheet, "text")
     assert "Reported is 6/6, whatever the others have.\n" in nothing
-    assert "Reported" not in as_text(make_run("2", {}).sheet)
+    assert "Reported" not in render(make_run("2", {}).sheet, "text")
 
 
-def test_latex_compiles(partly_run: Any, make_run: MakeRun, tmp_path: Path) -> None:
-    if not shutil.which("pdflatex"):
-        pytest.skip("pdflatex is not installed")
-    own = make_run(own_table(), {}, seeds=(0,)).sheet
-    page = tmp_path / "page.tex"
-    page.write_text(PAGE % "\n".join(as_latex(sheet) for sheet in (partly_run, own)), encoding="utf-8")
-    done = subprocess.run(
-        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", page.name],
-        cwd=tmp_path,
-        capture_output=True,
-        check=False,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stdout.decode(errors="replace")[-2000:]
-    assert (tmp_path / "page.pdf").stat().st_size > 10_000
+def test_markdown_marks_the_best_of_each_column(make_run: MakeRun) -> None:
+    values = {("Basic", "Split 1"): [50.0], ("Cross-Pair", "Split 1"): [51.0], ("Basic", "Split 2"): [50.0]}
+    text = render(make_run("2", values, seeds=(0,)).sheet, "markdown")
+    assert "| Cross-Pair | **51.0** (31.1) |" in text
+    assert text.count("**") == 2  # nobody competes on Split 2
+    assert "Bold: the best of each column. Printed" in text
 
 
-def test_latex_spans_a_row_that_is_not_available(partly_run: Any) -> None:
-    text = as_latex(partly_run)
-    assert r"RETAB* & \multicolumn{6}{c}{\emph{not available yet}} \\" in text
-    assert r"51.0 $\pm$ 1.0 & 50.0 (1 of 3 seeds) & \emph{not run}" in text
-    assert r"\color{gray}29.5}" in text
+def test_html_loads_nothing_and_heads_the_parts_of_each_column(partly_run: Any) -> None:
+    text = render(partly_run, "html")
+    assert text.startswith("<!doctype html>")
+    assert "http" not in text
+    assert "<script" not in text
+    assert text.count('<th scope="colgroup" colspan="2">') == 6
+    assert text.count('<th scope="col" class="paper">paper</th>') == 6
+    assert f'<td class="first">51.0<span class="note">{interval(partly_run, "SimFormer", "Split 4")}</span>' in text
+    assert "[ ]: 95 % interval of the mean over seeds." in text
+    assert '<td class="first"><em>not run</em>' in text
+
+
+def test_html_escapes_what_a_table_is_called(make_run: MakeRun, own_table: Table) -> None:
+    text = render(make_run(own_table, {}, seeds=(0,)).sheet, "html")
+    assert "&lt;b&gt;" in text
+    assert "<b>" not in text

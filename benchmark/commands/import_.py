@@ -1,0 +1,79 @@
+"""``import``: what somebody else has exported, beside one's own results or among them."""
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from benchmark.commands.options import store_option
+from benchmark.errors import Exit
+from benchmark.store import Store
+
+if TYPE_CHECKING:
+    from benchmark.plan import Plan
+    from benchmark.sharing.merging import Merged
+    from benchmark.sharing.reading import Archive
+    from benchmark.sharing.restoring import Restored
+    from benchmark.stage import Stage
+
+
+@click.command("import")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--as", "name", metavar="NAME", help="What to call the run.  [default: FILE without .zip]")
+@click.option("--replace", is_flag=True, help="Drop another run that is called so.")
+@click.option("--merge", is_flag=True, help="Add the evaluations to the store instead of keeping the run beside it.")
+@store_option
+def command(*, file: Path, name: str | None, replace: bool, merge: bool, store: Path) -> int:
+    """Check FILE, an archive that `export` has made, and keep it beside the store; `runs` lists what is there.
+
+    Checked are names, sizes and checksums of all files, that the key of every stage is the digest of what it is said to
+    be, and the counts. With --merge the store itself gets the evaluations that it lacks, so that several people's seeds
+    fill one table; those that it has are compared and kept, with exit code 4 where the same key has other counts.
+    """
+    from benchmark.sharing.reading import unpacked
+    from benchmark.sharing.wording import facts
+
+    if merge and (name or replace):
+        raise click.UsageError("--merge keeps no run of its own: leave out --as and --replace.")
+    with unpacked(file) as (archive, restored):
+        click.echo("\n".join(facts(archive.manifest)))
+        if merge:
+            return _merge(archive, restored, Store(store))
+        _keep(archive, file.stem if name is None else name, Store(store), replace=replace)
+    return Exit.OK
+
+
+def _keep(archive: "Archive", name: str, store: Store, *, replace: bool) -> None:
+    from benchmark.sharing.runs import file_of, keep
+
+    new = keep(archive, name, store, replace=replace)
+    click.echo(f"{'kept' if new else 'it was there already'} as {name}: {file_of(name, store)}")
+
+
+def _merge(archive: "Archive", restored: "Restored", store: Store) -> int:
+    from benchmark.sharing.merging import Outcome, merge
+
+    found = list(merge(archive, restored, store))
+    counted = Counter(one.outcome for one in found)
+    shown = [*(Outcome.ADDED, Outcome.SAME, Outcome.DIFFERS), *([Outcome.BUSY] if counted[Outcome.BUSY] else [])]
+    click.echo(f"evaluations: {', '.join(f'{counted[outcome]} {outcome}' for outcome in shown)}")
+    for one in found:
+        if one.outcome is Outcome.DIFFERS:
+            click.echo(_difference(one, restored.plan))
+    if counted[Outcome.DIFFERS]:
+        click.echo("the same keys have other counts; those of this store are kept", err=True)
+        return Exit.MISSED
+    return Exit.INCOMPLETE if counted[Outcome.BUSY] else Exit.OK
+
+
+def _difference(one: "Merged", plan: "Plan") -> str:
+    whose = _whose(one.stage, plan)
+    return f"differ: {whose} [{one.stage.key[:12]}]: overall mIoU {one.ours:.4f} here, {one.theirs:.4f} there"
+
+
+def _whose(stage: "Stage", plan: "Plan") -> str:
+    """Return the first cell that rests on an evaluation, and how many others do."""
+    first, *others = [cell for cell in plan.cells if cell.stage and cell.stage.key == stage.key]
+    more = f" and {len(others)} more" if others else ""
+    return f"table {first.table}, {first.row}, {first.column}, seed {first.seed}{more}"

@@ -1,0 +1,22 @@
+"""Runs of other people, as they stand in a table beside one's own."""
+
+from benchmark.errors import BenchmarkError
+from benchmark.metrics import Convention
+from benchmark.report.claims import judge
+from benchmark.report.estimates import estimate
+from benchmark.report.tables.grid import Side
+from benchmark.sharing.runs import SharedRun
+
+
+def side(run: SharedRun, name: str, convention: Convention = "paper", *, judged: bool = False) -> Side:
+    """Return what another run says of the table called ``name``, with its judgement where that is asked for.
+
+    Raises BenchmarkError where the run has no such table.
+    """
+    for table in run.plan.tables:
+        if table.name == name:
+            judgement = judge(run.plan, table, run.store) if judged else None
+            sheet = judgement.sheet if judgement else estimate(run.plan, table, run.store, convention)
+            return Side(run.name, sheet, judgement, run.by)
+    known = ", ".join(table.name for table in run.plan.tables)
+    raise BenchmarkError(f"run {run.name} has no table {name}, but {known}; leave it out of --against.")

@@ -1,0 +1,109 @@
+"""What the numbers of a table are: metric, data, seeds, and whose values stand beside them."""
+
+from collections.abc import Iterator
+
+from benchmark.report.estimates import Sheet
+from benchmark.report.tables.asked import NOTES, PAPER
+from benchmark.report.tables.grid import Grid, Side
+from benchmark.report.tolerance import rules
+from benchmark.report.wording import paper_title, reported_words, run_words
+
+
+def caption_lines(grid: Grid) -> list[str]:
+    """Return the caption of a table: what it is, then a sentence for all that stands in it and needs one."""
+    sheet = grid.sheet
+    return [
+        f"{sheet.table.title}.",
+        f"This run: {_run(sheet)}; {_mean(grid)} in %.",
+        *_brackets(grid),
+        *([reported_words(sheet)] if sheet.table.reported else []),
+        *_undefined(sheet),
+        *([_paper(sheet)] if any(part.whose == PAPER for part in grid.parts) else []),
+        *(_other(grid.side(name), sheet) for name in grid.references if name != PAPER),
+        *_differences(grid),
+    ]
+
+
+def best_words(grid: Grid) -> str:
+    """Return what is set in bold, for formats that do; nothing where nothing is."""
+    if not any(entry.best for row in grid.rows for column in grid.columns for entry in grid.entries(row, column)):
+        return ""
+    apart = f", {' and '.join(grid.bounds)} apart" if grid.bounds else ""
+    return f"Bold: the best of each column{apart}."
+
+
+def unavailable_words(grid: Grid) -> str:
+    """Return which rows cannot be made here, for formats that have no room for it in the table; else nothing."""
+    return f"Not available yet: {', '.join(grid.unavailable)}." if grid.unavailable else ""
+
+
+def _run(sheet: Sheet) -> str:
+    return f"{run_words(sheet)}, seed{'' if len(sheet.seeds) == 1 else 's'} {', '.join(map(str, sheet.seeds))}"
+
+
+def _mean(grid: Grid) -> str:
+    spread = "sd" in grid.notes and any(cell.sd is not None for side in _sides(grid) for cell in side.sheet)
+    return "mean ± sample standard deviation" if spread else "mean"
+
+
+def _brackets(grid: Grid) -> Iterator[str]:
+    """Yield what stands in brackets, where any does."""
+    share = f"{100 * rules().confidence:g} %"
+    words = {
+        "interval": f"[ ]: {share} interval of the mean over seeds.",
+        "images": f"( ): {share} interval over test images.",
+    }
+    for note in NOTES:
+        if note in words and _has(grid, note):
+            yield words[note]
+
+
+def _has(grid: Grid, note: str) -> bool:
+    """Whether an interval stands in any cell."""
+    return any(
+        name == note and interval is not None and interval.low < interval.high
+        for side in _sides(grid)
+        for cell in side.sheet
+        for name, interval in grid.intervals(side, cell)
+    )
+
+
+def _sides(grid: Grid) -> list[Side]:
+    return [grid.side(part.whose) for part in grid.parts if part.computed]
+
+
+def _undefined(sheet: Sheet) -> Iterator[str]:
+    if any(cell.status == "undefined" for cell in sheet):
+        yield "Undefined: the images scored show none of the split's novel classes."
+
+
+def _paper(sheet: Sheet) -> str:
+    differ = "" if sheet.comparable else f"; not comparable with this run ({', '.join(sheet.differences)})"
+    return f"Paper: {sheet.table.source}, {paper_title(sheet)}{differ}."
+
+
+def _other(side: Side, ours: Sheet) -> str:
+    """Return whose run another is, and in what it differs from this one."""
+    by = f", by {side.by}" if side.by else ""
+    differences = list(_unlike(ours, side.sheet))
+    unlike = f"; unlike this run: {', '.join(differences)}" if differences else ""
+    return f"{side.name}: {_run(side.sheet)}{by}{unlike}."
+
+
+def _unlike(ours: Sheet, theirs: Sheet) -> Iterator[str]:
+    if theirs.dataset.name != ours.dataset.name:
+        yield f"dataset {theirs.dataset.name}"
+    elif theirs.dataset.digest != ours.dataset.digest:
+        yield "other images or labels"
+    if theirs.profile != ours.profile:
+        yield f"profile {theirs.profile}"
+    if theirs.preset != ours.preset:
+        yield f"preset {theirs.preset}"
+    if theirs.overrides != ours.overrides:
+        settings = ", ".join(f"{name}={value}" for name, value in theirs.overrides.items())
+        yield f"settings {settings or 'as the profile has them'}"
+
+
+def _differences(grid: Grid) -> Iterator[str]:
+    if any(part.kind == "difference" for part in grid.parts):
+        yield f"diff.: ours minus {' or '.join(grid.references)}, in points."

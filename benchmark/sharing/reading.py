@@ -1,0 +1,144 @@
+"""An archive from anywhere, checked from its checksums to its counts before anything of it is used."""
+
+import io
+import json
+import re
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmark.errors import BenchmarkError
+from benchmark.files import naming, sha256
+from benchmark.metrics import COUNTS_FILE, EVALUATOR_VERSION, Counts
+from benchmark.sharing.archive import FORMAT, MANIFEST, Manifest
+from benchmark.sharing.description import Description, parsed
+from benchmark.sharing.members import DAMAGE, LARGEST_FILE, Members, opened_members
+from benchmark.sharing.restoring import Restored, broken_keys, restore
+
+WAY_OUT = "Archives are unpacked there for a moment: free space, or set TMPDIR to another folder."
+_CONTROL = re.compile(rb"\\u00(?:[01][0-9a-f]|7f|[89][0-9a-f])|\x7f|\xc2[\x80-\x9f]", re.IGNORECASE)  # but newlines
+
+
+@dataclass(frozen=True)
+class Archive:
+    """An archive whose checksums, keys and description are sound.
+
+    Attributes:
+        path: of the file.
+        digest: SHA-256 of the file.
+        manifest: what it says of the run.
+    """
+
+    path: Path
+    digest: str
+    manifest: Manifest
+
+    @property
+    def run(self) -> Description:
+        return self.manifest.run
+
+
+def read_archive(path: Path) -> Archive:
+    """Read an archive, all but its counts. Raises BenchmarkError, naming the file, for whatever is wrong with it."""
+    with opened_members(path) as members:
+        members.check_sums()
+        manifest = _manifest(members[MANIFEST])
+        _check_stages(manifest.run)
+        _check_complete(members, manifest.run)
+    return Archive(path, sha256(path), manifest)
+
+
+@contextmanager
+def unpacked(path: Path) -> Iterator[tuple[Archive, Restored]]:
+    """Open an archive with its plan and a store that holds its counts, for as long as they are needed.
+
+    Raises BenchmarkError as ``read_archive``, and for counts that are damaged or of other data.
+    """
+    archive = read_archive(path)
+    with tempfile.TemporaryDirectory(prefix="run.") as folder:
+        yield archive, _unpack(archive, Path(folder))
+
+
+def _unpack(archive: Archive, folder: Path) -> Restored:
+    run = archive.run
+    with opened_members(archive.path) as members, naming(folder, WAY_OUT):
+        restored = restore(run, folder)
+        for key, name in members.counts.items():
+            content = members[name]
+            _check_size(name, content)
+            path = restored.store.folder(key) / COUNTS_FILE
+            path.write_bytes(content)
+            _check_counts(name, path, len(run.dataset.classes))
+    return restored
+
+
+def _manifest(text: bytes) -> Manifest:
+    if _CONTROL.search(text):
+        raise BenchmarkError(f"{MANIFEST} holds control characters, which could make a terminal show anything.")
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BenchmarkError(f"{MANIFEST} is no JSON ({error}).") from error
+    found = content.get("format") if isinstance(content, dict) else None
+    if found != FORMAT:
+        made = f"version {content.get('software')!r}" if isinstance(content, dict) else "what is no object"
+        raise BenchmarkError(
+            f"{MANIFEST} has format {found!r} ({made}), this version reads format {FORMAT}; import it with the version "
+            f"that made it."
+        )
+    manifest = parsed(Manifest, text, MANIFEST)
+    if manifest.evaluator != EVALUATOR_VERSION:
+        raise BenchmarkError(
+            f"the counts are of evaluator version {manifest.evaluator}, this is version {EVALUATOR_VERSION}; numbers "
+            f"of two versions are not mixed. Read it with version {manifest.software} of the software."
+        )
+    return manifest
+
+
+def _check_stages(run: Description) -> None:
+    """Raise BenchmarkError for keys that are not the digest of their stage, and results of which nothing is known."""
+    if broken := list(broken_keys(run)):
+        raise BenchmarkError("\n".join(broken))
+    for key, stage in run.stages.items():
+        if (stage.state == "done") != (stage.record is not None):
+            raise BenchmarkError(f"stage {key[:12]} ({stage.name}) is {stage.state}, which its record contradicts.")
+
+
+def _check_complete(members: Members, run: Description) -> None:
+    finished, found = set(run.evaluations), members.counts
+    for key in run.evaluations:
+        if key not in found:
+            raise BenchmarkError(f"the counts of {run.stages[key].name} ({key[:12]}) are missing.")
+    for key, name in found.items():
+        if key not in finished:
+            raise BenchmarkError(f"{name} belongs to no finished evaluation that is described.")
+
+
+def _check_size(name: str, content: bytes) -> None:
+    """Raise BenchmarkError for counts that would unpack to more than any real ones."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as arrays:
+            size = sum(info.file_size for info in arrays.infolist())
+    except DAMAGE as error:
+        raise BenchmarkError(f"{name} is no file of counts ({error}).") from error
+    if size > LARGEST_FILE:
+        raise BenchmarkError(f"{name} would unpack to {size} bytes.")
+
+
+def _check_counts(name: str, path: Path, classes: int) -> None:
+    """Raise BenchmarkError unless a file holds counts over so many classes."""
+    try:
+        counts = Counts.load(path)
+    except BenchmarkError as error:  # it names a file that nobody knows
+        raise BenchmarkError(f"{name} is no file of counts.") from error
+    arrays = (counts.intersection, counts.prediction, counts.ground_truth, counts.prediction_on_ignored)
+    shape = (len(counts.image_ids), classes)
+    if any(one.dtype != np.int32 or one.shape != shape or (one < 0).any() for one in arrays):
+        raise BenchmarkError(f"{name} has no counts of {shape[0]} images and {classes} classes.")
+    if (counts.intersection > np.minimum(counts.prediction, counts.ground_truth)).any():
+        raise BenchmarkError(f"{name} has more pixels right than there are.")
