@@ -1,5 +1,7 @@
-"""Label maps: how a stage leaves labels of training images, and how stages that learn from or score them find them."""
+"""Label maps: how a stage leaves labels of images, and how those find them that learn from, score or show them."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +20,25 @@ LABELS = "labels"  # the role in which an evaluation stage reads the label maps 
 def label_stage(evaluation: Stage) -> Stage | None:
     """Return the stage whose label maps an evaluation scores; ``None`` where it scores something else."""
     return evaluation.inputs.get(LABELS) if evaluation.access == "evaluation" else None
+
+
+def prediction_stage(evaluation: Stage, images: Sequence[str], share: float = 1.0) -> Stage:
+    """Return the stage that writes the label maps of some images as an evaluation predicts them.
+
+    Args:
+        evaluation: whose method offers them (``Stage.maps``).
+        images: their ids.
+        share: of the images of the evaluation, for the estimate of the cost.
+    """
+    return replace(
+        evaluation,
+        kind="predict",
+        name=f"predictions for {len(images)} image{'' if len(images) == 1 else 's'}, {evaluation.name}",
+        function=evaluation.maps,
+        params={**evaluation.params, "images": list(images)},
+        cost=evaluation.cost * share,
+        maps="",
+    )
 
 
 def mask_path(folder: Path, image_id: str) -> Path:

@@ -61,6 +61,9 @@ class Stage:
         shares: equal shares in which processes may divide the work: any number of processes that divides it gives the
             same result but for rounding. 1 is work of one process; not part of the key.
         work: what is known of its speed; not part of the key.
+        maps: of an evaluation: ``package.module:name`` of a ``StageFunction`` that writes label maps
+            (``benchmark.labels``) of the images that its parameter ``images`` names, as this stage predicts them, from
+            the same inputs and with the same other parameters. Empty where nothing offers it; not part of the key.
     """
 
     kind: str
@@ -74,6 +77,7 @@ class Stage:
     hints: Mapping[str, Any] = field(default_factory=dict)
     shares: int = 1
     work: Work = field(default_factory=Work)
+    maps: str = ""
 
     def identity(self) -> dict[str, Any]:
         """Return what the key is the digest of."""

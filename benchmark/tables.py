@@ -21,8 +21,8 @@ class _Model(BaseModel):
 class Row(_Model):
     """A method with a variant; ``set`` changes dotted settings. An optional row's method need not be installed.
 
-    A ``bound`` learns from more than the other rows do, as FullyOracle from the masks of novel classes, so that it does
-    not compete with them.
+    In a plot of ``steps`` the row is the point of line ``curve`` at ``step``. A ``bound`` learns from more than the
+    other rows do, as FullyOracle from the masks of novel classes, so that it does not compete with them.
     """
 
     label: str
@@ -30,6 +30,8 @@ class Row(_Model):
     variant: str = ""
     optional: bool = False
     set: Mapping[str, Any] = Field(default_factory=dict)
+    curve: str = ""
+    step: str = ""
     bound: bool = False
 
 
@@ -46,16 +48,19 @@ class Plot(_Model):
 
     Attributes:
         kind: ``lines`` has a line a column, ``row_bars`` a group of bars a row; ``grouped_bars`` and ``curve`` have a
-            series a row.
+            series a row; ``steps`` has a panel a column, with a line a ``curve`` of the rows.
         x: ``column``, ``novel_ratio``, or the last part of a dotted setting that rows or columns set.
         label: what stands under the axis, where x does not say it.
         nominal: positions that the paper prints for its columns, in the unit of x.
+        scored: for ``steps``: what is scored -> the steps at which it is, all in the order of the axis. What is scored
+            on other images does not compare, so a line is dashed where it goes on from one to the next.
     """
 
-    kind: Literal["lines", "row_bars", "grouped_bars", "curve"]
+    kind: Literal["lines", "row_bars", "grouped_bars", "curve", "steps"]
     x: str = "column"
     label: str = ""
     nominal: tuple[float, ...] = ()
+    scored: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
 
     @property
     def bars(self) -> bool:
@@ -65,6 +70,11 @@ class Plot(_Model):
     def along_rows(self) -> bool:
         """Whether rows stand along the axis and columns are series, or the other way round."""
         return self.kind in {"row_bars", "lines"}
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """All steps in the order of the axis."""
+        return tuple(step for steps in self.scored.values() for step in steps)
 
 
 class TableCell(NamedTuple):
@@ -117,6 +127,7 @@ class Table(_Model):
             *self._misprinted(),
             *self._unreported(),
             *self._misplaced(),
+            *self._misstepped(),
             *self._misordered(),
         ]
         if faults:
@@ -155,6 +166,29 @@ class Table(_Model):
                 f"the plot's x is {x!r}, but no number of that name is set by {', '.join(lost)}; give each row or "
                 f"column along the axis a `set` with it, or let x be `column`"
             )
+
+    def _misstepped(self) -> Iterator[str]:
+        """Say what keeps the rows from being points of lines over steps."""
+        plot, steps = self.plot, self.plot.steps
+        if plot.kind != "steps":
+            if plot.scored:
+                yield f"plot.scored belongs to kind steps, not to kind {plot.kind}"
+            return
+        if plot.x != "column" or plot.label or plot.nominal:
+            yield "plot has x, label or nominal, but along the axis of kind steps stand those of plot.scored"
+        yield from (f"plot.scored names no step of {name!r}" for name, own in plot.scored.items() if not own)
+        yield from (f"plot.scored names step {step!r} twice" for step, n in Counter(steps).items() if n > 1)
+        for row in self.rows:
+            if not row.curve or not row.step:
+                yield f"row {row.label!r} has no {'step' if row.curve else 'curve'}, which a plot of steps needs"
+            elif row.step not in steps:
+                where = f"row {row.label!r}; plot.scored names them"
+                yield str(unknown("step", row.step, steps, where)).removesuffix(".")
+        taken = Counter((row.curve, row.step) for row in self.rows if row.curve and row.step)
+        yield from (f"two rows are step {step!r} of curve {curve!r}" for (curve, step), n in taken.items() if n > 1)
+        unused = [repr(step) for step in dict.fromkeys(steps) if step not in {row.step for row in self.rows}]
+        if unused:
+            yield f"no row is at the steps {', '.join(unused)} of plot.scored"
 
     def _misordered(self) -> Iterator[str]:
         for text in self.orderings:

@@ -254,6 +254,7 @@ def evaluate(cell: Cell, model: Stage, title: str) -> Stage:
         access="evaluation",
         cost=cell.dataset.test * settings.seconds_per_image,
         work=work.inference(model),
+        maps="methods.evaluation:predict_images",
     )
 
 

@@ -15,7 +15,7 @@ from benchmark.errors import BenchmarkError, Exit, unknown
 
 if TYPE_CHECKING:
     from benchmark.datasets.manifest import Manifest
-    from benchmark.report.pages import Choice
+    from benchmark.report.sketches import Choice
     from benchmark.splits import Split
 
 NAMES = "coco-stuff-10k|ade20k|voc2012|msrc21"

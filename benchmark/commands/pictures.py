@@ -1,16 +1,20 @@
-"""``pictures``: label maps of training images, stage by stage, beside image and ground truth."""
+"""``pictures``: label maps of training images, or predictions for test images, beside image and ground truth."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import click
 
 from benchmark.commands.options import Selection, selection_options, split_names
+from benchmark.commands.predicting import predicted
 from benchmark.errors import Exit
 
 if TYPE_CHECKING:
-    from benchmark.report.pages import Choice, Page
+    from benchmark.datasets import Dataset
+    from benchmark.plan import Plan
+    from benchmark.report.pages import Page
+    from benchmark.report.sketches import Choice, Kind, Sketch
 
 
 def parse_choice(context: click.Context, option: click.Parameter, value: str) -> "Choice":
@@ -26,20 +30,27 @@ def parse_choice(context: click.Context, option: click.Parameter, value: str) ->
 @click.command("pictures")
 @click.argument("name", metavar="[TABLE]", default="stages")
 @click.option(
+    "--of",
+    "kind",
+    type=click.Choice(("labels", "predictions")),
+    help="labels: label maps of training images that rows score; predictions: what the networks of rows predict for "
+    "test images.  [default: labels where a row of TABLE scores them, else predictions]",
+)
+@click.option(
     "--images",
     callback=parse_choice,
     default="6",
     show_default=True,
     metavar="N|ID,...",
-    help="How many, taken from N places spread evenly over the training images: from each on the next image that shows "
-    "a novel class. Or ids of training images; an id that is a number with a comma behind it.",
+    help="How many, taken from N places spread evenly over the images: from each on the next image that shows a novel "
+    "class. Or ids of images; an id that is a number with a comma behind it.",
 )
 @selection_options(table="none")
-def command(selection: Selection, name: str, images: "Choice") -> None:
-    """Draw the label maps that rows of TABLE score as PNG and PDF, a page a split, and print their paths.
+def command(selection: Selection, name: str, kind: "Kind | None", images: "Choice") -> None:
+    """Draw label maps or predictions by the rows of TABLE as PNG and PDF, a page a split, and print their paths.
 
-    Rows that score no label maps of training images, but a network on test images, have no column. The first of the
-    seeds is shown. Exit code 1 while label maps are missing.
+    Predictions are made when they are first asked for, by the networks that the store holds, and kept there. Rows
+    without such maps have no column. The first of the seeds is shown. Exit code 1 while maps are missing.
     """
     from benchmark.datasets import load_dataset
     from benchmark.report import publish_pictures
@@ -47,25 +58,49 @@ def command(selection: Selection, name: str, images: "Choice") -> None:
 
     chosen = dataclasses.replace(selection.with_tables([name]), seeds=selection.seeds[:1])
     plan = chosen.plan()
+    dataset = load_dataset(plan.source, plan.data_root)
+    sketches = list(_sketches(plan, dataset, images, kind))
+    if not predicted(plan, selection.store, sketches):
+        click.get_current_context().exit(Exit.INTERRUPTED)
     drawn = []
-    for page in pages(plan, selection.store, load_dataset(plan.source, plan.data_root), images):
+    for page in pages(plan, selection.store, dataset, sketches):
         for path in publish_pictures(page, selection.results_folder()):
             click.echo(path)
         drawn.append(page)
     if not drawn:
-        scored = "no row that can be run here scores label maps of training images" if plan.cells else "nothing matches"
-        click.echo(f"{scored}: {chosen}.", err=True)
+        click.echo(f"{_nothing(plan, kind)}: {chosen}.", err=True)
     _finish(chosen, drawn)
+
+
+def _sketches(plan: "Plan", dataset: "Dataset", images: "Choice", kind: "Kind | None") -> "Iterator[Sketch]":
+    """Yield the pages of every table: of one kind, or of label maps where there are any."""
+    from benchmark.report.sketches import label_sketches, prediction_sketches
+
+    for table in plan.tables:
+        own = dataclasses.replace(plan, tables=(table,))
+        labels = () if kind == "predictions" else label_sketches(own, dataset, images)
+        yield from labels if labels or kind == "labels" else prediction_sketches(own, dataset, images)
+
+
+def _nothing(plan: "Plan", kind: "Kind | None") -> str:
+    """Say why there is no page."""
+    if not plan.cells:
+        return "nothing matches"
+    offers = {"labels": "scores label maps of training images", "predictions": "offers predictions for test images"}
+    return f"no row that can be run here {' or '.join([offers[kind]] if kind else offers.values())}"
 
 
 def _finish(selection: Selection, drawn: "Sequence[Page]") -> None:
     """Say on stderr what is missing, and exit with the code that says so too."""
     incomplete = [page for page in drawn if page.missing]
     for page in incomplete:
-        of_all = f"{len(page.missing)} of {len(page.columns)} label maps not run ({', '.join(page.missing)})"
+        predictions = page.kind == "predictions"
+        what = "predictions" if predictions else "label maps"
+        of_all = f"{len(page.missing)} of {len(page.columns)} {what} not run ({', '.join(page.missing)})"
+        made = "trains the networks that are not there" if predictions else "makes them"
         click.echo(
             f"table {page.table}, {page.split.name}: {of_all}; "
-            f"`run --table {','.join(selection.tables)}` with the same options makes them.",
+            f"`run --table {','.join(selection.tables)}` with the same options {made}.",
             err=True,
         )
     click.get_current_context().exit(Exit.INCOMPLETE if incomplete else Exit.OK if drawn else Exit.NOTHING)

@@ -1,25 +1,56 @@
-"""``plot``: a table of the paper as a figure, this run beside the printed values."""
+"""``plot``: a table of the paper as a figure, this run beside the printed values, or every class of it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from benchmark.commands.options import Selection, selection_options
 from benchmark.commands.table import finish
 
+if TYPE_CHECKING:
+    from benchmark.plan import Plan
+    from benchmark.report import Sheet
+
 
 @click.command("plot")
 @click.argument("name", metavar="N")
+@click.option(
+    "--classes",
+    is_flag=True,
+    help="Draw the IoU of every class instead, novel ones apart from base ones, a page a split.",
+)
 @selection_options(table="none")
-def command(selection: Selection, name: str) -> None:
+def command(selection: Selection, name: str, classes: bool) -> None:
     """Draw table N (1, 2, 3, baselines, stages, all, course, or a path) as PNG and PDF, and print their paths.
 
     Cells without a number leave a gap. Exit code 1 while cells that could be run lack seeds.
     """
-    from benchmark.report import estimate, publish_plot
-
     chosen = selection.with_tables([name])
-    plan = chosen.plan()
-    sheets = [estimate(plan, table, selection.store) for table in plan.tables]
-    for sheet in sheets:
-        for path in publish_plot(sheet, selection.results_folder()) if sheet.estimates else ():
+    draw = _by_class if classes else _as_a_whole
+    sheets = []
+    for sheet, paths in draw(chosen.plan(), chosen):
+        sheets.append(sheet)
+        for path in paths:
             click.echo(path)
     finish(chosen, sheets)
+
+
+def _as_a_whole(plan: "Plan", selection: Selection) -> "Iterator[tuple[Sheet, tuple[Path, ...]]]":
+    """Yield each table with the files of its plot."""
+    from benchmark.report import estimate, publish_plot
+
+    for table in plan.tables:
+        sheet = estimate(plan, table, selection.store)
+        yield sheet, publish_plot(sheet, selection.results_folder()) if sheet.estimates else ()
+
+
+def _by_class(plan: "Plan", selection: Selection) -> "Iterator[tuple[Sheet, tuple[Path, ...]]]":
+    """Yield each table with the files of its pages of classes."""
+    from benchmark.report import publish_classes
+    from benchmark.report.classes import class_pages
+
+    for table in plan.tables:
+        sheet, pages = class_pages(plan, table, selection.store)
+        yield sheet, tuple(path for page in pages for path in publish_classes(page, selection.results_folder()))

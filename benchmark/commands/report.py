@@ -23,8 +23,9 @@ IMAGES = 2  # of them, a split
     "--pictures",
     type=click.IntRange(min=0),
     metavar="N",
-    help="How many training images of every split to show with the label maps of all stages. Photographs have licences "
-    f"of their own, so they are shown only when asked for.  [default: {IMAGES} of mini, 0 of others]",
+    help="How many images of every split to show: training images with the label maps of all stages, test images with "
+    "what the networks in the store predict. Photographs have licences of their own, so they are shown only when asked "
+    f"for.  [default: {IMAGES} of mini, 0 of others]",
 )
 @selection_options(writes="file")
 def command(selection: Selection, pictures: int | None) -> None:
@@ -51,10 +52,23 @@ def _path(selection: Selection) -> Path:
 
 
 def _grids(plan: "Plan", selection: Selection, asked: int | None) -> "Iterator[Page]":
-    """Yield pages of label maps, none of photographs unless they are asked for."""
+    """Yield pages of label maps, and of predictions by networks in the store; photographs only if they are asked for.
+
+    Raises click.Abort where making the predictions is interrupted.
+    """
+    from benchmark.commands.predicting import predicted
     from benchmark.datasets import load_dataset
     from benchmark.report.pages import pages
+    from benchmark.report.sketches import label_sketches, prediction_sketches
 
     number = (IMAGES if plan.dataset.name in DRAWN else 0) if asked is None else asked
-    if number:
-        yield from pages(plan, selection.store, load_dataset(plan.source, plan.data_root), number)
+    if not number:
+        return
+    dataset = load_dataset(plan.source, plan.data_root)
+    predictions = prediction_sketches(plan, dataset, number)
+    if not predicted(plan, selection.store, predictions):
+        raise click.Abort
+    yield from pages(plan, selection.store, dataset, label_sketches(plan, dataset, number))
+    for page in pages(plan, selection.store, dataset, predictions):
+        if len(page.missing) < len(page.columns):
+            yield page

@@ -10,7 +10,7 @@ from benchmark.commands.launching import Cluster, launch_options
 from benchmark.commands.options import Selection, selection_options
 from benchmark.commands.plan import listing, nothing_selected
 from benchmark.errors import Exit
-from benchmark.execute.display import display, duration
+from benchmark.execute.display import display, duration, failure_lines
 from benchmark.execute.executor import Launcher
 from benchmark.execute.inline import Inline
 from benchmark.execute.messages import Finished
@@ -108,10 +108,8 @@ def _report(plan: Plan, store: Store, session: Session, *, quiet: bool) -> None:
     """Say on stderr what failed, with its log, and how many cells are done."""
     names = {stage.key: stage.name for stage in plan.stages}
     ends = session.outcomes.values()
-    for end in ends:
-        if end.state == "failed":
-            log = f"\n  log: {end.log}" if end.log else ""
-            click.echo(f"failed: {names[end.key]} [{end.key[:8]}]: {end.message}{log}", err=True)
+    for line in failure_lines(ends, names):
+        click.echo(line, err=True)
     blocked = sum(end.state == "blocked" for end in ends)
     if blocked:
         click.echo(f"{_stages(blocked)} not tried: what they need failed.", err=True)

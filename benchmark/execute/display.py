@@ -1,7 +1,7 @@
 """What a run shows on stderr: a live view on a terminal, plain lines elsewhere, errors only when quiet."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import click
@@ -56,6 +56,14 @@ def line_of(event: Started | Finished, names: Mapping[str, str]) -> str:
         return f"done     {name} in {duration(event.seconds)}"
     word = {"done": "done", "busy": "wait", "failed": "FAILED", "blocked": "blocked", "interrupted": "stopped"}
     return f"{word[event.state]:8} {name}: {event.message.splitlines()[0]}"
+
+
+def failure_lines(ends: Iterable[Finished], names: Mapping[str, str]) -> Iterator[str]:
+    """Yield which stages failed and why, with their logs; ``names`` are those of the stages, by key."""
+    for end in ends:
+        if end.state == "failed":
+            log = f"\n  log: {end.log}" if end.log else ""
+            yield f"failed: {names[end.key]} [{end.key[:8]}]: {end.message}{log}"
 
 
 class QuietDisplay:

@@ -1,4 +1,4 @@
-"""A page of label maps as a figure: an image a row, beside it what each stage makes of it, and the ground truth.
+"""A page of pictures as a figure: an image a row, beside it what each stage makes of it, and the ground truth.
 
 Lengths are pixels of the PNG: every picture covers whole ones, so that nothing is blurred or uneven.
 """
@@ -6,7 +6,7 @@ Lengths are pixels of the PNG: every picture covers whole ones, so that nothing 
 import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,12 +25,14 @@ CELL = (320, 256)  # largest width and height of a picture
 GAP = 12  # between pictures
 PAD = 28  # around the page
 SIZE = 9.0  # of text, points
+SMALLEST = 0.62  # of it, that ids may shrink to before they are broken
 LINE = 34  # from one line of text to the next
 CHIP = 24  # side of a square of the legend
 INDENT = 250  # of the legend's entries, behind the names of their groups
 
 FIRST, TRUTH, PARTS = "image", "ground truth", "base and novel"
 Picture = NDArray[np.uint8]  # (H, W, 3)
+T = TypeVar("T")
 
 
 class Layout(NamedTuple):
@@ -41,6 +43,7 @@ class Layout(NamedTuple):
         width: of a column; narrower pictures stand in its middle.
         left, top: of the first picture.
         columns, rows: how many.
+        ids: size of the ids, points.
     """
 
     height: int
@@ -49,6 +52,7 @@ class Layout(NamedTuple):
     top: int
     columns: int
     rows: int
+    ids: float
 
     @property
     def right(self) -> int:
@@ -105,14 +109,16 @@ def draw(page: Page) -> "Figure":
 
 
 def caption(page: Page) -> str:
-    """Return what the page shows and, with label maps, of which run."""
+    """Return what the page shows and, with maps, of which run."""
     preset = [] if page.preset == "paper" else [f"preset {page.preset}"]
     changed = [f"{name}={value}" for name, value in page.overrides.items()]
     run = [f"profile {page.profile}", *preset, *changed] if page.profile else []
     split = [f"split {page.split.name}"] if page.split.novel else []
     seed = [f"seed {page.seed}"] if page.profile else []
+    row = [page.row] if page.row else []
+    predicted = " Predictions for test images." if page.kind == "predictions" else ""
     outlined = " Outlined: novel classes in the ground truth." if page.split.novel else ""
-    return f"{', '.join([page.dataset.title, *run, *split, *seed])}.{outlined}"
+    return f"{', '.join([page.dataset.title, *run, *split, *row, *seed])}.{predicted}{outlined}"
 
 
 def outline(region: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -131,8 +137,17 @@ def _runs(edges: NDArray[np.bool_]) -> NDArray[np.int64]:
 
 
 def _columns(page: Page) -> tuple[str, ...]:
-    """Return the titles of the columns; without a novel class the last one would say nothing."""
-    return (FIRST, *page.columns, TRUTH, *([PARTS] if page.split.novel else []))
+    """Return the titles of the columns."""
+    return _arranged(page, FIRST, page.columns, TRUTH, PARTS)
+
+
+def _arranged(page: Page, first: T, maps: Sequence[T], truth: T, parts: T) -> tuple[T, ...]:
+    """Return what belongs to the columns in their order; without a novel class the map of base and novel says nothing.
+
+    Label maps come to the ground truth stage by stage; predictions stand beside it, to be compared with it.
+    """
+    known = (truth, parts) if page.split.novel else (truth,)
+    return (first, *known, *maps) if page.kind == "predictions" else (first, *maps, *known)
 
 
 def _layout(page: Page) -> Layout:
@@ -141,7 +156,8 @@ def _layout(page: Page) -> Layout:
     height = min(CELL[1], int(CELL[0] / max(aspects)))
     width = max(round(height * aspect) for aspect in aspects)
     lines = max(_wrapped(title, width).count("\n") + 1 for title in _columns(page))
-    id_lines = max(_wrapped(shown.id, height).count("\n") + 1 for shown in page.shown)
+    ids = SIZE * min(1.0, max(SMALLEST, 0.97 * height / max(_width(shown.id) for shown in page.shown)))
+    id_lines = max(_wrapped(shown.id, height, ids).count("\n") + 1 for shown in page.shown)
     return Layout(
         height=height,
         width=width,
@@ -149,12 +165,15 @@ def _layout(page: Page) -> Layout:
         top=PAD // 2 + lines * LINE + GAP // 2,
         columns=len(_columns(page)),
         rows=len(page.shown),
+        ids=ids,
     )
 
 
-def _wrapped(text: str, width: int) -> str:
+def _wrapped(text: str, width: int, size: float = SIZE) -> str:
     """Return a text in lines that fit into ``width``, by the width that characters have on average."""
-    character = 0.56 * SIZE / 72 * DPI
+    if _width(text) * size / SIZE <= width:
+        return text
+    character = 0.56 * size / 72 * DPI
     return textwrap.fill(text, max(6, int(width / character)))
 
 
@@ -165,33 +184,39 @@ def _titles(ax: "Axes", page: Page, layout: Layout) -> None:
 
 
 def _row(ax: "Axes", page: Page, layout: Layout, row: int, shown: Shown) -> None:
-    colours = class_colours(len(page.dataset.classes))
-    maps = [None if labels is None else painted(labels, colours) for labels in shown.labels]
-    truth = painted(shown.truth, colours)
-    parts = [painted(shown.truth, _part_colours(page))] if page.split.novel else []
-    novel = outline(np.isin(shown.truth, page.split.novel))
     y = layout.y(row)
     ax.text(
         layout.left - GAP,
         y + layout.height / 2,
-        _wrapped(shown.id, layout.height),
+        _wrapped(shown.id, layout.height, layout.ids),
         rotation=90,
         ha="right",
         va="center",
-        fontsize=SIZE,
+        fontsize=layout.ids,
     )
-    width = round(layout.height * shown.truth.shape[1] / shown.truth.shape[0])
-    for column, content in enumerate((shown.image, *maps, truth, *parts)):
-        left = layout.x(column) + (layout.width - width) // 2
-        box = (left, left + width, y + layout.height, y)
+    height, width = shown.truth.shape
+    drawn = round(layout.height * width / height)
+    novel = outline(np.isin(shown.truth, page.split.novel)) * (drawn / width, layout.height / height)
+    with_outline = _arranged(page, True, [True] * len(page.columns), True, False)
+    for column, (content, outlined) in enumerate(zip(_pictures(page, shown), with_outline, strict=True)):
+        left = layout.x(column) + (layout.width - drawn) // 2
+        box = (left, left + drawn, y + layout.height, y)
         if content is None:
             _gap(ax, box)
             continue
         ax.imshow(
-            _resized(content, width, layout.height, photo=column == 0), extent=box, aspect="auto", interpolation="none"
+            _resized(content, drawn, layout.height, photo=column == 0), extent=box, aspect="auto", interpolation="none"
         )
-        if column < layout.columns - len(parts):
-            _outlined(ax, novel * (width / shown.truth.shape[1], layout.height / shown.truth.shape[0]) + (left, y))
+        if outlined:
+            _outlined(ax, novel + np.array([left, y]))
+
+
+def _pictures(page: Page, shown: Shown) -> tuple[Picture | None, ...]:
+    """Return what stands in the columns, ``None`` for a map that was not made."""
+    colours = class_colours(len(page.dataset.classes))
+    maps = [None if labels is None else painted(labels, colours) for labels in shown.labels]
+    truth, parts = painted(shown.truth, colours), painted(shown.truth, _part_colours(page))
+    return _arranged(page, shown.image, maps, truth, parts)
 
 
 def _resized(content: Picture, width: int, height: int, *, photo: bool) -> Picture:
@@ -268,6 +293,4 @@ def _group(ax: "Axes", title: str, entries: Sequence[Entry], layout: Layout, y: 
 
 def _width(text: str) -> int:
     """Return how many pixels wide a text is drawn."""
-    from matplotlib.textpath import TextPath
-
-    return round(TextPath((0, 0), text, size=SIZE).get_extents().width / 72 * DPI)
+    return round(theme.text_width(text, SIZE) * DPI)

@@ -15,6 +15,8 @@ from benchmark.files import naming, sync, sync_tree, write_json, write_text
 from benchmark.metrics import EVALUATOR_VERSION
 from benchmark.provenance import origin
 from benchmark.report.claims import Judgement, judge
+from benchmark.report.class_plots import plot_classes
+from benchmark.report.classes import ClassPage
 from benchmark.report.estimates import Estimate, Sheet
 from benchmark.report.judgements import as_csv as claims_as_csv
 from benchmark.report.orderings import verdicts
@@ -86,8 +88,21 @@ def publish_plot(sheet: Sheet, out: Path) -> tuple[Path, ...]:
     return tuple(files)
 
 
+def publish_classes(page: ClassPage, out: Path) -> tuple[Path, ...]:
+    """Write a page of classes, ``table<N>-classes-<split>.png`` and ``.pdf``, under the conditions of ``publish``."""
+    column = [] if page.alone else [page.column]
+    with _drafts(out) as (draft, files):
+        stem = "-".join([file_stem(page.sheet.table.name), "classes", page.split.name, *column])
+        plot_classes(page, draft / _safe(stem))
+    return tuple(files)
+
+
 def publish_pictures(page: Page, out: Path) -> tuple[Path, ...]:
-    """Write a page of pictures, ``pictures-<table>-<split>.png`` and ``.pdf``, under the conditions of ``publish``."""
+    """Write a page of pictures, ``pictures-<table>-<split>.png`` and ``.pdf``, under the conditions of ``publish``.
+
+    The name of a page of predictions begins with ``predictions``.
+    """
+    begin = "predictions" if page.kind == "predictions" else "pictures"
     names = (begin, page.table, page.split.name, page.row.replace("*", "-star"))
     with _drafts(out) as (draft, files):
         picture(page, draft / "-".join(_safe(name) for name in names if name))

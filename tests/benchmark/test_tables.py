@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from benchmark.errors import BenchmarkError
-from benchmark.tables import Row, load_table, swept
+from benchmark.tables import Row, Table, load_table, swept
 
 TABLE = """
 name: own
@@ -73,6 +73,58 @@ def test_errors_name_file_path_and_value(tmp_path: Path, before: str, after: str
     assert path in str(error.value)
     for message in messages:
         assert message in str(error.value)
+
+
+STEPS = """
+name: own
+title: Step by step
+columns: [{label: A, split: S1}]
+rows:
+  - {label: first, method: toy, curve: Toy, step: begin}
+  - {label: second, method: toy, curve: Toy, step: end}
+plot:
+  kind: steps
+  scored:
+    training images: [begin]
+    test images: [end]
+"""
+
+
+def test_steps_stand_in_the_order_of_what_is_scored(tmp_path: Path) -> None:
+    table = load_table(write(tmp_path, STEPS))
+    assert table.plot.steps == ("begin", "end")
+    assert list(table.plot.scored) == ["training images", "test images"]
+    assert Table.model_validate_json(table.model_dump_json()) == table
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        (", curve: Toy, step: begin", "", "row 'first' has no curve, which a plot of steps needs; no row is at"),
+        (", step: begin", "", "row 'first' has no step, which a plot of steps needs"),
+        (
+            "step: begin",
+            "step: begn",
+            "unknown step 'begn' in row 'first'; plot.scored names them. Did you mean 'begin'",
+        ),
+        ("step: begin", "step: end", "two rows are step 'end' of curve 'Toy'; no row is at the steps 'begin' of"),
+        ("[begin]", "[begin, middle]", "no row is at the steps 'middle' of plot.scored"),
+        ("[begin]", "[]", "plot.scored names no step of 'training images'"),
+        ("[begin]", "[begin, end]", "plot.scored names step 'end' twice"),
+        ("kind: steps", "kind: steps\n  x: points", "plot has x, label or nominal, but along the axis of kind steps"),
+        ("kind: steps", "kind: row_bars", "plot.scored belongs to kind steps, not to kind row_bars"),
+    ],
+)
+def test_faults_of_steps_are_named(tmp_path: Path, before: str, after: str, message: str) -> None:
+    assert before in STEPS
+    with pytest.raises(BenchmarkError) as error:
+        load_table(write(tmp_path, STEPS.replace(before, after, 1)))
+    assert message in str(error.value)
+
+
+def test_rows_of_steps_may_be_bars_as_well(tmp_path: Path) -> None:
+    bars = STEPS[: STEPS.index("plot:")] + "plot: {kind: row_bars}\n"
+    assert load_table(write(tmp_path, bars)).plot.along_rows
 
 
 def test_unknown_tables(tmp_path: Path) -> None:

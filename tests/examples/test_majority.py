@@ -45,6 +45,11 @@ def test_the_method_is_a_row_of_the_table(installed: dict[str, str], tmp_path: P
     ]
     assert all(float(line["novel_miou"]) == 0.0 for line in lines)  # it never says a novel class
     assert all(0.0 < float(line["base_miou"]) < 5.0 for line in lines)
+    drawn = benchmark(installed, "pictures", table, *selection, "--methods", "majority", "--images", "2")
+    assert drawn.returncode == 0, drawn.stderr
+    assert [Path(line).name for line in drawn.stdout.splitlines()] == [
+        f"predictions-majority-{split}.{suffix}" for split in ("S4", "S9") for suffix in ("pdf", "png")
+    ]
 
 
 def test_without_the_package_the_table_says_what_is_missing(tmp_path: Path) -> None:

@@ -4,22 +4,24 @@ One picture a panel (``benchmark.report.series``), drawn in units of a pixel at 
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
 from benchmark.report import theme
 from benchmark.report.estimates import Sheet
-from benchmark.report.series import Panel, Point, Series, panels
+from benchmark.report.series import LEAP, Group, Panel, Point, Series, Stroke, panels
 
 WIDTH, ALONE = 420.0, 760.0  # of one of two pictures, and of a single one
 LEFT, RIGHT, TOP, BOTTOM = 32.0, 8.0, 24.0, 216.0  # of the frame; ``BOTTOM`` from the top
 LABELS, NAME = 26.0, 18.0  # height of the labels under the axis, unless they stand slanted, and of its name
+LINE = 13.0  # from one line of a label to the next
 TICKS = 6  # at most, on the y axis
 CHARACTER = 6.2  # width of one on average
 SLANT = 0.62  # of its length that a slanted label is high
 ROOM = 1.08  # of the span of values, so that nothing touches the frame
+HALF = 0.5  # of the distance between two steps: how far a group reaches beyond its first and last
 
 # The markers of ``theme.MARKERS`` as paths around (0, 0): circle, square, triangles, diamond, plus, cross, hexagon.
 MARKERS = (
@@ -46,17 +48,29 @@ class Mark(NamedTuple):
 
 
 class Drawn(NamedTuple):
-    """A series: the number of its colour, its dots or bars, and the line through the dots, empty for bars."""
+    """A series: the number of its colour, its dots or bars, and the lines through the dots, empty for bars."""
 
     colour: int
     label: str
     marks: tuple[Mark, ...]
     line: str
+    dashed: str
+
+
+class Band(NamedTuple):
+    """A part of the x axis with a name of its own, in pixels; ``apart`` has a shade behind it."""
+
+    left: float
+    right: float
+    label: str
+    apart: bool
 
 
 class Tick(NamedTuple):
+    """A place on an axis, in pixels, and the lines of its label."""
+
     place: float
-    label: str
+    lines: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -71,6 +85,7 @@ class Picture:
         slanted: whether labels under the axis are.
         series: in the order of the legend.
         bar: width of a bar, 0 for lines.
+        bands: what parts of the x axis have in common.
     """
 
     title: str
@@ -82,8 +97,9 @@ class Picture:
     slanted: bool
     series: tuple[Drawn, ...]
     bar: float
+    bands: tuple[Band, ...] = ()
 
-    left, bottom = LEFT, BOTTOM
+    left, top, bottom = LEFT, TOP, BOTTOM
 
     @property
     def right(self) -> float:
@@ -104,11 +120,12 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True)
 class Chart:
-    """The pictures of a table and their common legend."""
+    """The pictures of a table, their common legend, and what has to be said of their lines."""
 
     pictures: tuple[Picture, ...]
     legend: tuple[Entry, ...]
     bars: bool
+    note: str = ""
 
 
 def chart(sheet: Sheet) -> Chart | None:
@@ -117,10 +134,12 @@ def chart(sheet: Sheet) -> Chart | None:
     if not shown:
         return None
     bars = sheet.table.plot.bars
-    spans = _spans(shown, bars=bars, shared=sheet.comparable)
+    spans = _spans(shown, bars=bars, shared=sheet.comparable or sheet.table.plot.kind == "steps")
     width = ALONE if len(shown) == 1 else WIDTH
     pictures = tuple(_picture(panel, span, width, bars=bars) for panel, span in zip(shown, spans, strict=True))
-    return Chart(pictures, tuple(Entry(i, one.label) for i, one in enumerate(shown[0].series)), bars)
+    legend = tuple(Entry(i, one.label) for i, one in enumerate(shown[0].series))
+    dashed = any(series.dashed for picture in pictures for series in picture.series)
+    return Chart(pictures, legend, bars, LEAP if dashed else "")
 
 
 def nice_ticks(low: float, high: float) -> tuple[float, ...]:
@@ -158,22 +177,41 @@ def _values(point: Point) -> Iterator[float]:
 
 
 def _picture(panel: Panel, span: tuple[float, float], width: float, *, bars: bool) -> Picture:
-    labels = list(panel.ticks.values())
-    step = (width - LEFT - RIGHT) / max(1, len(labels))
-    longest = max(map(len, labels), default=0) * CHARACTER
-    slanted = longest > step
+    labels = _labels(panel, (width - LEFT - RIGHT) / max(1, len(panel.ticks)))
     scale = _Scale(panel, span, width, bars=bars)
     return Picture(
         title=panel.title,
         x_label=panel.x_label,
         width=width,
-        height=BOTTOM + LABELS + SLANT * longest * slanted + NAME * bool(panel.x_label),
-        x=tuple(Tick(scale.x(place), label) for place, label in panel.ticks.items()),
-        y=tuple(Tick(scale.y(value), f"{value:g}") for value in nice_ticks(*span)),
-        slanted=slanted,
-        series=tuple(scale.drawn(i, one) for i, one in enumerate(panel.series)),
+        height=BOTTOM + labels.height + NAME * bool(panel.x_label or panel.groups),
+        x=tuple(Tick(scale.x(place), lines) for place, lines in labels.lines.items()),
+        y=tuple(Tick(scale.y(value), (f"{value:g}",)) for value in nice_ticks(*span)),
+        slanted=labels.slanted,
+        series=tuple(scale.drawn(i, panel, one) for i, one in enumerate(panel.series)),
         bar=scale.bar,
+        bands=tuple(scale.band(group, apart=i % 2 > 0) for i, group in enumerate(panel.groups)),
     )
+
+
+class _Labels(NamedTuple):
+    """The labels under an axis: place -> lines, whether they are slanted, and the height of all, in pixels."""
+
+    lines: Mapping[float, tuple[str, ...]]
+    slanted: bool
+    height: float
+
+
+def _labels(panel: Panel, room: float) -> _Labels:
+    """Return the labels upright, those of steps word by word, or slanted where they are wider than ``room``."""
+    whole: Mapping[float, tuple[str, ...]] = {place: (label,) for place, label in panel.ticks.items()}
+    lines = {place: tuple(label.split()) for place, label in panel.ticks.items()} if panel.groups else whole
+    if _widest(lines.values()) <= room:
+        return _Labels(lines, slanted=False, height=LABELS + LINE * (max(map(len, lines.values()), default=1) - 1))
+    return _Labels(whole, slanted=True, height=LABELS + SLANT * _widest(whole.values()))
+
+
+def _widest(labels: Iterable[tuple[str, ...]]) -> float:
+    return CHARACTER * max((len(line) for lines in labels for line in lines), default=0)
 
 
 class _Scale:
@@ -183,13 +221,14 @@ class _Scale:
         places = sorted(panel.ticks) or [0.0]
         gap = min((b - a for a, b in pairwise(places)), default=1.0)
         width = places[-1] - places[0]
-        margin = 0.55 * gap if bars else theme.MARGIN * (width or 1.0)
+        margin = 0.55 * gap if bars else HALF if panel.groups else theme.MARGIN * (width or 1.0)
         self._first = places[0] - margin
         self._span = span
         self._unit = (wide - LEFT - RIGHT) / (width + 2 * margin)  # pixels
         self._series = len(panel.series)
         self._bars, self._places = bars, panel.ticks
-        self._shift = theme.BAR_SHARE * gap / max(1, self._series) if bars else theme.DODGE * width * panel.has_spread
+        dodge = (theme.STEP_DODGE if panel.groups else theme.DODGE * width) * panel.has_spread
+        self._shift = theme.BAR_SHARE * gap / max(1, self._series) if bars else dodge
         self.bar = round(0.9 * self._shift * self._unit, 2) if bars else 0.0
 
     def x(self, place: float) -> float:
@@ -199,11 +238,18 @@ class _Scale:
         low, high = self._span
         return round(BOTTOM - (value - low) / (high - low) * (BOTTOM - TOP), 2)
 
-    def drawn(self, index: int, series: Series) -> Drawn:
+    def band(self, group: Group, *, apart: bool) -> Band:
+        return Band(self.x(group.first - HALF), self.x(group.last + HALF), group.label, apart)
+
+    def drawn(self, index: int, panel: Panel, series: Series) -> Drawn:
         shift = self._shift * (index - (self._series - 1) / 2)
         known = [(point, self.x(point.x + shift)) for point in series.points]
         marks = tuple(self._mark(series.label, point, x) for point, x in known if not math.isnan(point.mean))
-        return Drawn(index, series.label, marks, "" if self._bars else self._line(known))
+        strokes = () if self._bars else tuple(panel.strokes(series))
+        solid, dashed = (
+            "".join(self._path(one, shift) for one in strokes if one.dashed == kind) for kind in (False, True)
+        )
+        return Drawn(index, series.label, marks, solid, dashed)
 
     def _mark(self, label: str, point: Point, x: float) -> Mark:
         spread = None if math.isnan(point.sd) else point.sd
@@ -212,13 +258,6 @@ class _Scale:
         seeds = tuple(self.y(value) for value in point.seeds) if len(point.seeds) > 1 else ()
         return Mark(x, self.y(point.mean), low, high, seeds, words)
 
-    def _line(self, known: Sequence[tuple[Point, float]]) -> str:
-        """Return the path through the dots of neighbouring places; a missing cell leaves a gap."""
-        path, pen = [], "M"
-        for point, x in known:
-            if math.isnan(point.mean):
-                pen = "M"
-                continue
-            path.append(f"{pen}{x:g} {self.y(point.mean):g}")
-            pen = "L"
-        return "".join(path)
+    def _path(self, stroke: Stroke, shift: float) -> str:
+        """Return the path through the dots of a line."""
+        return "M" + "L".join(f"{self.x(point.x + shift):g} {self.y(point.mean):g}" for point in stroke.points)

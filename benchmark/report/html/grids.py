@@ -1,10 +1,10 @@
-"""Label maps for a page: images, ground truth and what stages make of them, as small PNG files."""
+"""Pictures for a page: images, ground truth and what stages make of them, as small PNG files."""
 
 import base64
 import hashlib
 import io
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,7 @@ Colours = NDArray[np.uint8]  # (256, 3)
 
 
 def grid(page: "Page", pictures: Pictures) -> GridOf:
-    """Add the pictures of a page of label maps, and return which they are."""
+    """Add the pictures of a page, and return which they are."""
     drawer = _Drawer(page, pictures)
     return GridOf(
         table=page.table,
@@ -33,6 +33,8 @@ def grid(page: "Page", pictures: Pictures) -> GridOf:
         seed=page.seed,
         columns=page.columns,
         pictures=tuple(drawer.drawn(shown) for shown in page.shown),
+        kind=page.kind,
+        row=page.row,
     )
 
 
@@ -40,6 +42,29 @@ def legend(grids: Iterable[GridOf], classes: int) -> list[int]:
     """Return the ids of the classes that any map of some grids shows."""
     seen = {one for grid in grids for picture in grid.pictures for one in picture.shown}
     return sorted(one for one in seen if one < classes)
+
+
+class Defined(NamedTuple):
+    """What several places of a page show, and is in it once.
+
+    Attributes:
+        sizes: name of a picture -> its width and height.
+        outlines: SVG path -> number.
+    """
+
+    sizes: Mapping[str, tuple[int, int]]
+    outlines: Mapping[str, int]
+
+
+def defined(grids: Iterable[GridOf]) -> Defined:
+    """Return the pictures and outlines of some grids, each once, in the order in which they occur."""
+    shown = [picture for grid in grids for picture in grid.pictures]
+    sizes = {
+        name: (one.width, one.height)
+        for one in shown
+        for name in (one.image, one.truth, one.parts, *(label for label in one.labels if label is not None))
+    }
+    return Defined(sizes, {path: i for i, path in enumerate(dict.fromkeys(one.novel for one in shown if one.novel))})
 
 
 def hexadecimal(colour: Iterable[int]) -> str:

@@ -12,7 +12,7 @@ from benchmark.report import theme
 from benchmark.report.claims import judge
 from benchmark.report.html import lists, words
 from benchmark.report.html.charts import MARKERS
-from benchmark.report.html.grids import Pictures, class_chips, hexadecimal, legend
+from benchmark.report.html.grids import Pictures, class_chips, defined, hexadecimal, legend
 from benchmark.report.html.restoring import Restored
 from benchmark.report.html.rows import TableView, table_view
 from benchmark.report.html.summary import summary
@@ -59,6 +59,7 @@ def render(restored: Restored, pictures: Pictures, description: str, blocks: Ite
             identity=lists.identity(content),
             settings=lists.settings(content),
             pictures=pictures,
+            defined=defined(content.grids),
             legends={grid: legend([grid], len(content.dataset.classes)) for grid in content.grids},
             chips=class_chips(len(content.dataset.classes)) if content.grids else [],
             style=style,

@@ -1,132 +1,31 @@
 """Pages of label maps: what is on them, how it is drawn, and the command that writes them."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
 import pytest
-import yaml
-from click.testing import CliRunner, Result
 from matplotlib.patches import Rectangle
-from PIL import Image
 
-from benchmark import registry
 from benchmark.commands.pictures import command, parse_choice
-from benchmark.datasets import Dataset, load_dataset
+from benchmark.datasets import load_dataset
 from benchmark.errors import BenchmarkError, Exit
-from benchmark.labels import label_stage, mask_path, write_mask
-from benchmark.plan import Plan, build_plan
-from benchmark.registry import Cell
+from benchmark.labels import mask_path, write_mask
+from benchmark.plan import build_plan
 from benchmark.report import publish_pictures
-from benchmark.report.pages import Choice, Page, chosen_images, dataset_page, pages
+from benchmark.report.pages import Page, dataset_page, pages
 from benchmark.report.palette import NO_LABEL, NOVEL, class_colours
 from benchmark.report.pictures import CELL, caption, draw, outline
+from benchmark.report.sketches import Choice, chosen_images, label_sketches
 from benchmark.splits import Split
-from benchmark.stage import Stage
-from benchmark.store import Store
-from tests.benchmark import toy
-
-CLASSES = ("sky", "road", "cat", "dog")
-SKY, ROAD, CAT, DOG = range(4)
-SIZES = ((6, 8), (8, 6), (5, 15), (7, 7), (6, 8), (6, 8))  # (H, W) of the training images 0, 1, ...
-ROWS = (("first maps", "maps"), ("network", "network"), ("second maps", ""))
-
-
-class Labeller:
-    """Scores label maps in two variants, and a network that has learnt from them in the third."""
-
-    name = title = "labeller"
-    summary = "labels images"
-    variants: Mapping[str, str] = {"": "label maps", "maps": "other label maps", "network": "a network"}
-    settings: Mapping[str, type] = {"toy": toy.ToySettings}
-
-    def preset(self, name: str, dataset: str, split: str) -> Mapping[str, Any]:
-        return {}
-
-    def plan(self, cell: Cell) -> Stage:
-        params = {"novel": list(cell.split.novel), "seed": cell.seed, "rate": cell.settings["toy"].rate}
-        maps = Stage("label", "maps", "x:maps", 1, {**params, "variant": cell.variant})
-        if cell.variant == "network":
-            maps = Stage("train", "network", "x:train", 1, params, {"labels": maps})
-        role = "model" if cell.variant == "network" else "labels"
-        return Stage("evaluate", "scores", "x:evaluate", 1, params, {role: maps}, "evaluation")
-
-
-@dataclass(frozen=True)
-class World:
-    """Six images in the folder ``root``, a table and a profile; cat is novel in S1, dog in S2."""
-
-    root: Path
-    dataset: Path
-    table: Path
-    profile: str
-
-    @property
-    def store(self) -> Store:
-        return Store(self.root / "store")
-
-    @property
-    def data(self) -> Dataset:
-        return load_dataset(str(self.dataset))
-
-    def plan(self, *splits: str, seeds: tuple[int, ...] = (0,)) -> Plan:
-        return build_plan([str(self.table)], str(self.dataset), self.profile, seeds, splits=splits or None)
-
-    def pages(self, *splits: str, choice: Choice = 6) -> list[Page]:
-        return list(pages(self.plan(*splits), self.store, self.data, choice))
-
-    def make(self, *rows: str, seed: int = 0, labels: int | None = None) -> None:
-        """Put the label maps of some rows into the store: the ground truth, or one id everywhere."""
-        for cell in self.plan(seeds=(seed,)).cells:
-            stage = label_stage(cell.stage) if cell.stage else None
-            if stage and cell.row in rows:
-                folder = self.store.folder(stage.key)
-                for image_id in self.data.ids("train"):
-                    truth = self.data.mask(image_id)
-                    write_mask(mask_path(folder, image_id), truth if labels is None else np.full_like(truth, labels))
-                (folder / "result.json").write_text("{}")
-
-    def invoke(self, *arguments: str) -> Result:
-        where = ["--dataset", str(self.dataset), "--profile", self.profile, "--store", str(self.store.root)]
-        return CliRunner().invoke(command, [str(self.table), *where, *arguments], catch_exceptions=False)
+from tests.benchmark.report.gallery import CAT, CLASSES, DOG, ROAD, SIZES, SKY, World, make_world
 
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    monkeypatch.setattr(registry, "methods", lambda: {"labeller": Labeller()})
-    _write_dataset(tmp_path)
-    rows = ", ".join(f"{{label: {label}, method: labeller, variant: '{variant}'}}" for label, variant in ROWS)
-    unknown = "{label: not here, method: nobody, optional: true}"
-    table = toy.table(tmp_path, rows=f"[{rows}, {unknown}]", name="maps")
-    return World(tmp_path, tmp_path / "tiny.yaml", Path(table), toy.profile(tmp_path))
-
-
-def _write_dataset(folder: Path) -> None:
-    """Write images of different sizes; all show sky, even ones a cat, image 3 a dog; their first pixel is void."""
-    for name in ("images", "masks"):
-        (folder / name).mkdir()
-    for number, size in enumerate(SIZES):
-        mask = np.zeros(size, dtype=np.uint8)
-        mask[2:, 2:4] = CAT if number % 2 == 0 else DOG if number == 3 else ROAD
-        mask[0, 0] = 255
-        Image.fromarray(np.full((*size, 3), 90, dtype=np.uint8)).save(folder / "images" / f"{number}.png")
-        Image.fromarray(mask).save(folder / "masks" / f"{number}.png")
-    (folder / "train.txt").write_text("0\n1\n2\n3\n4\n")
-    (folder / "test.txt").write_text("5\n")
-    content = {
-        "name": "tiny",
-        "title": "Six images",
-        "classes": list(CLASSES),
-        "images": "images",
-        "masks": "masks",
-        "image_suffix": ".png",
-        "lists": {"train": "train.txt", "test": "test.txt"},
-        "splits": {"S1": ["cat"], "S2": ["dog"]},
-    }
-    (folder / "tiny.yaml").write_text(yaml.safe_dump(content))
+    return make_world(tmp_path, monkeypatch)
 
 
 def texts(page: Page) -> list[str]:
@@ -151,14 +50,13 @@ def test_rows_that_score_label_maps_have_a_column_and_no_others(world: World) ->
     (page,) = world.pages("S1")
     assert page.columns == ("first maps", "second maps")
     assert (page.table, page.split.name, page.seed) == ("maps", "S1", 0)
-    titles = [text for text in texts(page) if text in {"image", *page.columns, "network", "ground truth"}]
+    titles = [text for text in texts(page) if text in {"image", *page.columns, "network", "oracle", "ground truth"}]
     assert titles == ["image", "first maps", "second maps", "ground truth"]
 
 
 def test_two_columns_on_one_split_are_told_apart(world: World) -> None:
-    content = yaml.safe_load(world.table.read_text())
-    content["columns"] = [{"label": f"rate {rate}", "split": "S1", "set": {"toy.rate": rate}} for rate in (1.0, 2.0)]
-    world.table.write_text(yaml.safe_dump(content))
+    rates = [{"label": f"rate {rate}", "split": "S1", "set": {"toy.rate": rate}} for rate in (1.0, 2.0)]
+    world.change(columns=rates)
     (page,) = world.pages()
     assert page.columns == (
         "first maps, rate 1.0",
@@ -263,14 +161,14 @@ def test_the_legend_names_the_classes_on_the_page_novel_ones_first(world: World)
 
 def test_the_caption_names_dataset_profile_split_and_seed(world: World) -> None:
     (page,) = world.pages("S2")
-    assert texts(page)[-1].startswith("Six images, profile toy, split S2, seed 0.")
+    assert texts(page)[-1].startswith("Eight images, profile toy, split S2, seed 0.")
 
 
 def test_all_that_is_written_stays_on_a_narrow_page(world: World) -> None:
     plan = build_plan(
         [str(world.table)], str(world.dataset), world.profile, [0], ["S1"], overrides=[{"toy.rate": 0.125}]
     )
-    (page,) = pages(plan, world.store, world.data, ("3",))
+    (page,) = pages(plan, world.store, world.data, label_sketches(plan, world.data, ("3",)))
     figure = draw(replace(page, columns=page.columns[:1], shown=(page.shown[0]._replace(labels=(None,)),)))
     canvas: Any = figure.canvas
     edges = [text.get_window_extent(canvas.get_renderer()) for text in figure.axes[0].texts]
@@ -357,7 +255,7 @@ def parsed(text: str) -> Choice:
 def test_a_dataset_is_shown_without_label_maps(world: World, tmp_path: Path) -> None:
     page = dataset_page(world.data, world.plan().splits["S2"], 6)
     assert [shown.id for shown in page.shown] == ["3"]
-    assert caption(page) == "Six images, split S2. Outlined: novel classes in the ground truth."
+    assert caption(page) == "Eight images, split S2. Outlined: novel classes in the ground truth."
     assert [path.name for path in publish_pictures(page, tmp_path / "out")] == [
         "pictures-dataset-train-S2.pdf",
         "pictures-dataset-train-S2.png",
@@ -368,7 +266,7 @@ def test_without_novel_classes_any_image_is_shown_and_no_map_of_base_and_novel(w
     everything = Split("tiny", "", (), tuple(range(len(CLASSES))))
     page = dataset_page(world.data, everything, 6)
     assert [shown.id for shown in page.shown] == ["0", "1", "2", "3", "4"]
-    assert caption(page) == "Six images."
+    assert caption(page) == "Eight images."
     texts = {text.get_text() for text in draw(page).axes[0].texts}
     assert {"image", "ground truth", "classes", "cat"} <= texts
     assert not {"base and novel", "novel classes"} & texts

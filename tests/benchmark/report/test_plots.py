@@ -120,6 +120,97 @@ def test_the_course_of_training_is_a_line_a_row_over_the_share_of_its_iterations
     assert only.x_label == "share of the iterations"
 
 
+STAGES = {
+    ("RIB: CAM", "Split 1"): [40.0, 42.0],
+    ("RIB: confident", "Split 1"): [44.0, 44.0],
+    ("RIB: pseudo labels", "Split 1"): [60.0, 62.0],
+    ("RIB*: test", "Split 1"): [50.0, 52.0],
+    ("RETAB: CAM", "Split 1"): [41.0, 41.0],
+    ("RETAB: pseudo labels", "Split 1"): [70.0, 72.0],
+    ("SimFormer*: test", "Split 2"): [55.0, 55.0],
+}
+
+
+def test_steps_have_a_panel_a_split_and_a_line_a_method(make_run: MakeRun) -> None:
+    shown = panels(make_run("stages", STAGES, seeds=(0, 1)).sheet)
+    assert [panel.title for panel in shown] == ["Split 1", "Split 2", "Split 3", "Split 4"]
+    first = shown[0]
+    assert list(first.ticks.values()) == ["CAM", "confident", "refined", "pseudo labels", "re-trained network"]
+    assert [group.label for group in first.groups] == ["label maps of training images", "test images"]
+    *labels, network = first.ticks
+    assert np.diff(labels) == pytest.approx([1, 1, 1])
+    assert network - labels[-1] > 1
+    assert [series.label for series in first.series] == ["RIB", "RETAB", "SimFormer"]
+    assert [len(series.points) for series in first.series] == [5, 4, 2]
+
+
+def test_a_line_skips_a_step_that_its_method_has_not_and_breaks_at_one_that_is_not_run(make_run: MakeRun) -> None:
+    first = panels(make_run("stages", STAGES | {("RETAB: confident", "Split 1"): [20.0]}, seeds=(0, 1)).sheet)[0]
+    rib, retab, simformer = (
+        [(*[round(point.mean, 6) for point in one.points], one.dashed) for one in first.strokes(series)]
+        for series in first.series
+    )
+    assert rib == [(61.0, 51.0, True), (41.0, 44.0, False)]  # RIB: refined is not run, and nothing joins across it
+    assert retab == [(41.0, 20.0, 71.0, False)]  # RETAB refines nothing
+    assert simformer == []
+
+
+def test_the_plot_of_steps_is_aligned_and_says_what_is_dashed(make_run: MakeRun) -> None:
+    figure: Any = draw(make_run("stages", STAGES, seeds=(0, 1)).sheet)
+    assert len(figure.axes) == 4
+    assert len({ax.get_ylim() for ax in figure.axes} | {ax.get_xlim() for ax in figure.axes}) == 2
+    dashed = [line for line in figure.axes[0].lines if line.get_linestyle() == "--"]
+    assert [list(line.get_ydata()) for line in dashed] == [[61.0, 51.0]]
+    assert figure.legends[0].get_title().get_text().startswith("Dashed: the next step is scored on other images")
+    assert labels(figure) == ["RIB", "RETAB", "SimFormer"]
+    assert figure.get_suptitle() == "this run: mini, 2 seeds"
+    named = [[text.get_text() for text in ax.texts if "images" in text.get_text()] for ax in figure.axes]
+    assert named == [[], [], *[["label maps of training images", "test images"]] * 2]
+    assert [ax.get_ylabel() for ax in figure.axes] == ["novel-class mIoU (%)", ""] * 2
+
+
+def test_nothing_written_on_a_plot_of_steps_is_cut_or_covers_anything(make_run: MakeRun) -> None:
+    for splits in (1, 2, 3, 4):
+        run = make_run("stages", {}, seeds=(0,))
+        kept = tuple(cell for cell in run.plan.cells if cell.split in [f"S{i + 1}" for i in range(splits)])
+        sheet = type(run)(type(run.plan)(**(vars(run.plan) | {"cells": kept})), run.table, run.store).sheet
+        figure: Any = draw(sheet)
+        figure.canvas.draw()
+        lowest = min(text.get_window_extent().y0 for ax in figure.axes for text in ax.texts)
+        for ax in figure.axes[-2:]:
+            names = [text.get_window_extent().y1 for text in ax.texts if "images" in text.get_text()]
+            assert max(names) <= min(label.get_window_extent().y0 for label in ax.get_xticklabels())
+        legend = figure.legends[0].get_window_extent()
+        assert legend.y1 <= lowest
+        boxes = [ax.get_tightbbox() for ax in figure.axes]
+        assert min(box.x0 for box in boxes) >= 0
+        assert max(box.x1 for box in boxes) <= figure.bbox.width
+        assert len(figure.axes) == splits
+
+
+def test_a_method_without_any_number_is_noted_in_the_legend_of_steps(make_run: MakeRun) -> None:
+    values = {place: value for place, value in STAGES.items() if place[0].startswith("RIB")}
+    figure = draw(make_run("stages", values, seeds=(0, 1)).sheet)
+    assert labels(figure) == ["RIB", "RETAB (not run here)", "SimFormer (not run here)"]
+
+
+def test_printed_values_of_steps_have_panels_of_their_own(make_run: MakeRun) -> None:
+    rows = tuple(Row(label=step, method="simformer", curve="Own", step=step) for step in ("a", "b"))
+    table = Table(
+        name="own",
+        title="own",
+        dataset="coco-stuff-10k",
+        columns=(Column(label="Split 1", split="S1"),),
+        rows=rows,
+        paper={"a": (30.0,), "b": (31.0,)},
+        plot=Plot(kind="steps", scored={"maps": ("a", "b")}),
+    )
+    ours, paper = panels(make_run(table, {("a", "Split 1"): [50.0]}, seeds=(0,)).sheet)
+    assert (ours.title, paper.title) == ("Split 1, this run: mini, 1 seed", "Split 1, paper: COCO-Stuff-10K")
+    assert [point.mean for point in paper.series[0].points] == [30.0, 31.0]
+    assert not [stroke for stroke in paper.strokes(paper.series[0]) if stroke.dashed]
+
+
 def test_columns_without_a_split_have_no_place_on_the_ratio_axis(make_run: MakeRun) -> None:
     run = make_run("3", {}, unavailable=("RETAB*", "SimFormer", "SimFormer*", "FullyOracle"))
     plan = type(run.plan)(**(vars(run.plan) | {"splits": {}}))

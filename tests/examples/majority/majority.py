@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmark.labels import mask_path, write_mask
 from benchmark.metrics import CountsBuilder
 from benchmark.registry import Cell
 from benchmark.stage import Stage, StageContext
@@ -52,6 +53,7 @@ class Majority:
             params=data,
             inputs={"frequencies": counted},
             access="evaluation",
+            maps="majority:predict",
         )
 
 
@@ -69,13 +71,24 @@ def count(context: StageContext) -> Mapping[str, Any]:
 def evaluate(context: StageContext) -> Mapping[str, Any]:
     """Stage function: counts of the constant prediction on the test images."""
     dataset = context.dataset()
-    frequencies = json.loads((context.inputs["frequencies"] / "frequencies.json").read_text())
     counts = CountsBuilder(len(dataset.info.classes))
     for image_id in dataset.ids("test"):
         mask = dataset.mask(image_id)
-        counts.add(image_id, np.full_like(mask, np.argmax(frequencies)), mask)
+        counts.add(image_id, np.full_like(mask, _commonest(context)), mask)
     counts.build().save(context.out / "counts.npz")
     return {}
+
+
+def predict(context: StageContext) -> Mapping[str, Any]:
+    """Stage function: the constant prediction as a label map of each of the images that ``pictures`` asks for."""
+    for image_id in context.params["images"]:
+        image = context.dataset().image(image_id)
+        write_mask(mask_path(context.out, image_id), np.full(image.shape[:2], _commonest(context), np.uint8))
+    return {}
+
+
+def _commonest(context: StageContext) -> int:
+    return int(np.argmax(json.loads((context.inputs["frequencies"] / "frequencies.json").read_text())))
 
 
 METHOD = Majority()

@@ -64,6 +64,28 @@ def test_one_scale_only_where_values_compare(make_run: Any, dataset: str, profil
     assert (ours.y == paper.y) is sheet.comparable is (dataset != "mini")
 
 
+def test_steps_are_small_pictures_of_one_scale_with_dashes_to_what_is_scored_on_other_images(make_run: Any) -> None:
+    values = {(f"RETAB: {step}", f"Split {i}"): [40.0 + i] for i in (1, 2) for step in ("CAM", "pseudo labels")}
+    sheet = make_run("stages", values | {("RETAB*: test", "Split 1"): [45.0]}, seeds=(0,)).sheet
+    found = chart(sheet)
+    assert found
+    first, second = found.pictures
+    assert (first.title, second.title) == ("Split 1", "Split 2")
+    assert first.y == second.y
+    assert [entry.label for entry in found.legend] == ["RIB", "RETAB", "SimFormer"]
+    assert found.note.startswith("Dashed: ")
+    assert first.series[1].dashed.count("L") == 1
+    assert second.series[1].dashed == ""
+    assert first.series[1].line == ""  # RETAB: confident lies between its two label maps, and is not run
+    assert [(band.label, band.apart) for band in first.bands] == [
+        ("label maps of training images", False),
+        ("test images", True),
+    ]
+    assert first.bands[0].right < first.bands[1].left
+    assert first.x[3].lines == ("pseudo", "labels")
+    assert not first.slanted
+
+
 def test_nothing_to_draw(make_run: Any) -> None:
     assert chart(make_run("stages", {}).sheet) is None
 

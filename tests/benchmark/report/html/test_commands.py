@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
@@ -14,6 +15,7 @@ from benchmark.commands.verify import command as verify
 from benchmark.errors import BenchmarkError, Exit
 from benchmark.plan import build_plan
 from benchmark.store import Store
+from tests.benchmark.report.gallery import make_world
 
 
 def invoke(command: Any, *arguments: str) -> Result:
@@ -93,6 +95,33 @@ def test_photographs_are_shown_only_when_asked_for(monkeypatch: pytest.MonkeyPat
         list(_grids(photographs, selection, 1))
     with pytest.raises(AssertionError, match="a picture was read"):
         list(_grids(plan, selection, None))
+
+
+def test_a_report_shows_what_the_networks_in_the_store_predict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = make_world(tmp_path, monkeypatch)
+    where = ["--dataset", str(world.dataset), "--profile", world.profile, "--store", str(world.store.root)]
+    arguments = ["--table", str(world.table), *where, "--splits", "S1", "--pictures", "1"]
+    path = tmp_path / "results" / "tiny-toy" / "report.html"
+    CliRunner().invoke(report, arguments, catch_exceptions=False)
+    assert "Label maps of table maps, S1" in path.read_text()
+    assert "Predictions of table maps" not in path.read_text()
+    world.train("oracle")
+    done = CliRunner().invoke(report, arguments, catch_exceptions=False)
+    assert "done     predictions for 1 image, evaluation of oracle [" in done.stderr
+    assert "Predictions of table maps, S1" in path.read_text()
+    assert 'aria-label="6: oracle"' in path.read_text()
+    assert 'aria-label="6: network"' not in path.read_text()
+    assert invoke(verify, str(path)).return_value == Exit.OK
+    assert world.seen("oracle") == ["6"]
+
+
+def test_a_report_that_is_interrupted_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = make_world(tmp_path, monkeypatch)
+    world.train("network", "oracle", interrupts=True)
+    where = ["--dataset", str(world.dataset), "--profile", world.profile, "--store", str(world.store.root)]
+    with pytest.raises(click.Abort):
+        invoke(report, "--table", str(world.table), *where, "--pictures", "1", "--out", str(tmp_path / "my.html"))
+    assert not (tmp_path / "my.html").exists()
 
 
 def test_a_file_that_is_no_report(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import re
+from dataclasses import replace
 from datetime import datetime, tzinfo
 from html.parser import HTMLParser
 from typing import Any
@@ -149,6 +150,45 @@ def test_pictures_are_shown_with_what_they_are(run: Any, tmp_path: Any) -> None:
         assert f'aria-label="{image_id}: {words}"' in text
     assert "<i>not run</i>" in text
     assert "Pictures" not in made(run.plan, run.store)
+
+
+@pytest.fixture
+def predictions(tmp_path: Any) -> Page:
+    """Two predictions for two test images of one size."""
+    dataset = load_dataset("mini")
+    maps = [np.full((64, 64), one, np.uint8) for one in range(4)]
+    shown = tuple(
+        Shown(image_id, dataset.image(image_id), dataset.mask(image_id), (maps[i], maps[i + 2]))
+        for i, image_id in enumerate(dataset.ids("test")[:2])
+    )
+    titles = ("one network", "another")
+    return Page("3", dataset.info, split("mini", "S4"), shown, "mini", columns=titles, kind="predictions")
+
+
+def test_predictions_stand_beside_the_ground_truth(run: Any, predictions: Page) -> None:
+    text = made(run.plan, run.store, [predictions])
+    assert "Predictions of table 3, S4 <span" in text
+    heads = ["Image", "Ground truth", "Base and novel", "one network", "another"]
+    assert "".join(f'<th scope="col">{one}</th>' for one in heads) in text
+    first = predictions.shown[0].id
+    labels = re.findall(rf'aria-label="{first}: ([^"]*)"', text)
+    assert labels == ["the image", "ground truth", "base and novel", "one network", "another"]
+
+
+def test_a_picture_that_several_grids_show_is_in_the_page_once(run: Any, predictions: Page) -> None:
+    text = made(run.plan, run.store, [predictions, replace(predictions, table="baselines")])
+    assert text.count('href="data:image/png;base64,') == 2 * 5
+    found = Tags(BLOCKS.sub("", text))
+    targets = [str(one["href"]) for one in found.named("use")]
+    ids = {f"#{attributes['id']}" for _, attributes in found.found if "id" in attributes}
+    assert set(targets) <= ids
+    assert len([target for target in targets if target.startswith("#p-")]) == 2 * 2 * 5
+
+
+def test_a_page_of_one_row_is_called_by_it(run: Any, predictions: Page) -> None:
+    assert "Predictions of table 3, S4, SimFormer <span" in made(
+        run.plan, run.store, [replace(predictions, row="SimFormer")]
+    )
 
 
 def test_light_colours_are_those_of_the_other_plots() -> None:
