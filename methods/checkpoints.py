@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from benchmark.errors import BenchmarkError
+from benchmark.stage import StageContext
 from methods.files import check_content
 from methods.largefov.network import LargeFov, LargeFovShape
 from methods.maskformer.detectron2 import backbone_state
@@ -53,6 +54,15 @@ def load_model(path: Path, device: str = "cpu", way_out: str = "") -> Network:
 def save_tensors(path: Path, state: dict[str, Tensor]) -> None:
     """Write named tensors."""
     _write(path, {name: value.detach().cpu().contiguous() for name, value in state.items()})
+
+
+def load_weights(context: StageContext, backbone: nn.Module, weights: str) -> None:
+    """Copy the ImageNet weights that a stage was planned for into a backbone; a file lies where a hint says.
+
+    Raises:
+        BenchmarkError: as ``load_imagenet``.
+    """
+    load_imagenet(backbone, context.hints.get("weights", weights), context.params.get("weights_sha256", ""))
 
 
 def load_imagenet(backbone: nn.Module, weights: str, sha256: str = "") -> None:

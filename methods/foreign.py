@@ -52,13 +52,13 @@ def import_checkpoint(path: Path, settings: MaskFormerSettings, classes: int, da
 
 
 def adopt(context: StageContext) -> Mapping[str, Any]:
-    """Stage function: writes the network of file ``checkpoint`` as a training would [6.5].
+    """Stage function: writes the network of the file that hint ``checkpoint`` names as a training would [6.5].
 
     Raises:
         BenchmarkError: as ``import_checkpoint``; or the file is not what it was when the stage was planned.
     """
     p = context.params
-    path = Path(p["checkpoint"])
+    path = Path(context.hints["checkpoint"])
     check_content(path, p["checkpoint_sha256"])
     settings = from_json(MaskFormerSettings, p["maskformer"])
     model = import_checkpoint(path, settings, p["classes"], p["dataset"]["name"])

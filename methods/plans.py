@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeVar
 from benchmark.registry import Cell
 from benchmark.stage import Stage, Work
 from methods import work
-from methods.files import given_file
+from methods.files import GivenFile, given_file
 from methods.limits import check_groups, check_network, check_passes
 from methods.settings import (
     EvaluationSettings,
@@ -35,6 +35,7 @@ SHARED_SETTINGS: dict[str, type] = {
 RETRAIN_SETTINGS: dict[str, type] = {**SHARED_SETTINGS, "retrain": RetrainSettings, "largefov": LargeFovSettings}
 BACKBONE_FIELDS = ("backbone", "backbone_width", "weights")
 NO_FILE = frozenset({"", "imagenet"})  # values of maskformer.weights
+FILE = "file"  # in place of a path: the digest beside it says which, a hint where it is
 TEST_FIELDS = ("test_short", "test_longest", "size_divisor")
 NARROW = "backbone 'narrow' trains its batch norms. Set it to 0, or freeze them (resnet50; largefov.freeze_norms)."
 
@@ -60,16 +61,24 @@ def training_input(cell: Cell) -> dict[str, Any]:
 def described_network(cell: Cell, fields: Iterable[str] | None = None) -> dict[str, Any]:
     """Return parameter ``maskformer``, all of it or the given fields, and the digest of weights that are a file's.
 
+    Where that file lies is no parameter: the same content at another place is the same stage (``hints``).
+
     Raises:
         BenchmarkError: that file cannot be read.
     """
     described = to_json(cell.settings["maskformer"])
     kept = {name: described[name] for name in (described if fields is None else fields)}
-    if kept.get("weights", "") in NO_FILE:
-        return {"maskformer": kept}
+    file = _weights(cell) if "weights" in kept else None
+    return {"maskformer": {**kept, "weights": FILE}, "weights_sha256": file.sha256} if file else {"maskformer": kept}
+
+
+def _weights(cell: Cell) -> GivenFile | None:
+    """Return the file of ``maskformer.weights``, if it is one."""
+    weights = cell.settings["maskformer"].weights
+    if weights in NO_FILE:
+        return None
     way_out = "Give the path of torchvision's resnet50-0676ba61.pth, 'imagenet' to download it, or '' for none."
-    file = given_file("maskformer.weights", kept["weights"], way_out)
-    return {"maskformer": {**kept, "weights": file.path}, "weights_sha256": file.sha256}
+    return given_file("maskformer.weights", weights, way_out)
 
 
 def pretrain(cell: Cell) -> dict[str, Stage]:
@@ -101,6 +110,7 @@ def tag_classifier(cell: Cell, settings: Any, title: str) -> Stage:
             **described_network(cell, BACKBONE_FIELDS),
             "pretrain": to_json(settings),
         },
+        hints=hints(cell),
         cost=settings.iterations * settings.seconds_per_iteration,
         work=work.training("pretrain", settings.batch),
     )
@@ -140,8 +150,9 @@ def _in_passes(settings: S, section: str, group: int, trained_norms: str) -> S:
 
 
 def hints(cell: Cell) -> dict[str, Any]:
-    """Return what a training may use beside its parameters."""
-    return {"workers": cell.settings["input"].workers}
+    """Return what a training may use beside its parameters: threads, and where the file of weights lies."""
+    file = _weights(cell)
+    return {"workers": cell.settings["input"].workers, **({"weights": file.path} if file else {})}
 
 
 def training_work(cell: Cell) -> Work:

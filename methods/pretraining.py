@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from benchmark.stage import StageContext
 from methods.batches import TrainingImages
-from methods.checkpoints import BACKBONE_FILE, load_imagenet, save_tensors
+from methods.checkpoints import BACKBONE_FILE, load_weights, save_tensors
 from methods.maskformer.backbones import build_backbone
 from methods.settings import InputSettings, MaskFormerSettings, PretrainSettings, TrainingSettings, from_json
 from methods.training import Losses, train
@@ -33,7 +33,7 @@ def pretrain(context: StageContext) -> Mapping[str, Any]:
     network = from_json(MaskFormerSettings, p["maskformer"])
     backbone = build_backbone(network)
     if network.weights:
-        load_imagenet(backbone, network.weights, p.get("weights_sha256", ""))
+        load_weights(context, backbone, network.weights)
     classifier = nn.Linear(backbone.channels[-1], classes)
     modules = nn.ModuleDict({"backbone": backbone, "classifier": classifier}).to(context.device)
 

@@ -11,7 +11,7 @@ from benchmark.datasets import TrainingView
 from benchmark.errors import BenchmarkError
 from benchmark.stage import StageContext
 from methods.batches import Batch, CropSource, TrainingImages
-from methods.checkpoints import BACKBONE_FILE, MODEL_FILE, load_backbone, load_imagenet, save_model
+from methods.checkpoints import BACKBONE_FILE, MODEL_FILE, load_backbone, load_weights, save_model
 from methods.distributed import together
 from methods.groups import Groups
 from methods.largefov.network import LargeFov
@@ -39,7 +39,7 @@ def on_backbone(context: StageContext, model: N, weights: str, *, channels_last:
     if "backbone" in context.inputs:
         load_backbone(model, context.inputs["backbone"] / BACKBONE_FILE)
     elif weights:
-        load_imagenet(model.backbone, weights, context.params.get("weights_sha256", ""))
+        load_weights(context, model.backbone, weights)
     if channels_last:
         model.to(memory_format=torch.channels_last)
     return model.to(context.device)

@@ -50,11 +50,11 @@ def _adopted(cell: Cell) -> Stage:
         params={
             "dataset": {"name": cell.dataset.name},
             "classes": len(cell.dataset.classes),
-            "checkpoint": file.path,
             "checkpoint_sha256": file.sha256,
             **plans.described_network(cell, SHAPE_FIELDS),
         },
         cost=5.0,
+        hints={"checkpoint": file.path},
     )
 
 

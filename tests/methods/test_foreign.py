@@ -17,7 +17,7 @@ from torch import Tensor
 
 from benchmark.errors import BenchmarkError
 from benchmark.files import sha256
-from methods.checkpoints import MODEL_FILE, load_imagenet, load_model, save_model
+from methods.checkpoints import MODEL_FILE, load_imagenet, load_model, load_weights, save_model
 from methods.foreign import adopt, describe, import_checkpoint, shape_of
 from methods.largefov.network import LargeFov, LargeFovShape
 from methods.maskformer.backbones import ResNet50
@@ -161,11 +161,10 @@ def adopted(path: Path, folder: Path, settings: MaskFormerSettings, **changed: A
     params = {
         "dataset": {"name": "toy"},
         "classes": 3,
-        "checkpoint": str(path),
         "checkpoint_sha256": sha256(path),
         "maskformer": {name: value for name, value in asdict(settings).items() if "loss" not in name},
     }
-    context = FakeContext(folder, params=params | changed)
+    context = FakeContext(folder, params=params | changed, hints={"checkpoint": str(path)})
     summary = adopt(context)
     found = load_model(context.out / MODEL_FILE)
     assert summary == {"parameters": sum(value.numel() for value in found.parameters())}
@@ -260,7 +259,8 @@ def test_imagenet_weights_of_a_file(kind: str, model: MaskFormer, tmp_path: Path
     else:
         zoo(path, backbone_as_detectron2(source) | {"stem.fc.weight": torch.ones(2, 2), "stem.fc.bias": torch.ones(2)})
     backbone = build_maskformer(SMALL, 3).backbone
-    load_imagenet(backbone, str(path), sha256(path))
+    context = FakeContext(tmp_path, params={"weights_sha256": sha256(path)}, hints={"weights": str(path)})
+    load_weights(context, backbone, "file")
     for name, value in source.state_dict().items():
         assert torch.equal(backbone.state_dict()[name], value), name
     with pytest.raises(BenchmarkError, match="the file changed in between"):

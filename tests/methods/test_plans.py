@@ -1,6 +1,7 @@
 """Which cells share which stages: nothing but equal keys does the sharing."""
 
 import hashlib
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -136,8 +137,22 @@ def test_the_content_of_weights_enters_every_key_that_rests_on_it(iterations: in
             keys.append({stage.key for stage in closure(stages)})
             named = [params for params in params_of(*stages) if "weights" in params.get("maskformer", {})]
             assert {params["weights_sha256"] for params in named} == {hashlib.sha256(content).hexdigest()}
-            assert {params["maskformer"]["weights"] for params in named} == {str(path)}
+            loading = [stage for stage in closure(stages) if "weights" in stage.hints]
+            assert {stage.hints["weights"] for stage in loading} == {str(path)}
+            assert {stage.kind for stage in loading} >= {"train"}
         assert not keys[0] & keys[1]
+
+
+def test_where_the_file_of_weights_lies_enters_no_key(tmp_path: Path) -> None:
+    found = []
+    for folder in ("here", "there"):
+        path = tmp_path / folder / "w.pth"
+        path.parent.mkdir()
+        path.write_bytes(b"one")
+        stages = every_plan(maskformer=MaskFormerSettings(weights=str(path)), retrain=RetrainSettings("largefov"))
+        found.append([stage.key for stage in closure(stages)])
+        assert str(tmp_path) not in json.dumps(list(params_of(*stages)))
+    assert found[0] == found[1]
 
 
 def test_weights_that_do_not_exist_are_missed_when_planning() -> None:

@@ -56,6 +56,9 @@ def test_it_depends_on_content_classes_and_shape_alone(oracle: OracleSettings, p
         plan(oracle=oracle, maskformer=MaskFormerSettings(heads=4)),
         plan(oracle=oracle, info=replace(INFO, classes=(*INFO.classes, "d"))),
     ]
+    elsewhere = path.with_name("elsewhere")
+    elsewhere.write_bytes(path.read_bytes())
+    assert key == plan(oracle=OracleSettings(checkpoint=str(elsewhere))).key
     path.write_bytes(b"another")
     other.append(plan(oracle=oracle))
     assert len({key, *(stage.key for stage in other)}) == 4
