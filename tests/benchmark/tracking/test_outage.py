@@ -79,7 +79,8 @@ def assert_mirrored(store: Store, client: Client) -> None:
 
 def test_server_that_is_killed_in_the_middle_of_a_sweep(store: Store, server: ServerProcess) -> None:
     sweep = Sweep(store, server.url, steps=300)
-    wait_for(lambda: points_sent(store) > 0, PATIENCE)
+    before = connect(server.url)
+    wait_for(lambda: any(run.info.status == "RUNNING" and history(before, run) for run in all_runs(before)), PATIENCE)
     server.kill()
     code, err = sweep.end()
     assert code == 0
