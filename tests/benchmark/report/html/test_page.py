@@ -77,6 +77,16 @@ def test_numbers_are_those_of_the_table(page: str, run: Any) -> None:
     assert shown["table 2, Self-Pair, Split 1: verdict"].text == "not run"
 
 
+def test_a_difference_is_shown_where_values_compare(page: str, make_run: Any) -> None:
+    place = "table 2, Basic, Split 1"
+    assert f"{place}: printed value" in parts(page)
+    assert f"{place}: difference" not in parts(page)
+    same = make_run(
+        "2", {("Basic", "Split 1"): [30.0]}, dataset="coco-stuff-10k", profile="paper", test=1, store="same"
+    )
+    assert parts(made(same.plan, same.store))[f"{place}: difference"].text == "+3.00"
+
+
 def test_orderings_are_judged_in_words(page: str) -> None:
     shown = parts(page)
     assert "cannot be judged" in shown["table 2, ordering Cross-Pair > Self-Pair"].text
