@@ -1,0 +1,34 @@
+"""The results that the repository holds follow from the counts that it holds."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmark.metrics import EVALUATOR_VERSION
+from benchmark.report.claims import judge
+from benchmark.report.judgements import as_csv as claims_as_csv
+from benchmark.report.publication import file_stem
+from benchmark.report.tables import FORMS, render
+from benchmark.sharing.reading import unpacked
+
+RESULTS = Path(__file__).parents[1] / "results"
+ARCHIVES = sorted(RESULTS.glob("*/*.zip"))
+
+
+def test_our_own_runs_can_be_imported() -> None:
+    assert [path.relative_to(RESULTS).as_posix() for path in ARCHIVES] == ["mini/mini-mini.zip"]
+
+
+@pytest.mark.parametrize("path", ARCHIVES, ids=lambda path: path.stem)
+def test_the_published_tables_are_those_of_the_published_counts(path: Path) -> None:
+    with unpacked(path) as (archive, restored):
+        assert archive.manifest.evaluator == EVALUATOR_VERSION
+        for table in restored.plan.tables:
+            judgement = judge(restored.plan, table, restored.store)
+            stem = file_stem(table.name)
+            for style, form in FORMS.items():
+                if form.suffix:
+                    published = (path.parent / f"{stem}{form.suffix}").read_text(encoding="utf-8")
+                    assert render(judgement, style) == published, f"{stem}{form.suffix}"
+            if judgement.cells or judgement.orderings:
+                assert claims_as_csv(judgement) == (path.parent / f"{stem}-claims.csv").read_text(encoding="utf-8")
