@@ -97,7 +97,9 @@ def _finish(selection: Selection, drawn: "Sequence[Page]") -> None:
         predictions = page.kind == "predictions"
         what = "predictions" if predictions else "label maps"
         of_all = f"{len(page.missing)} of {len(page.columns)} {what} not run ({', '.join(page.missing)})"
-        made = "trains the networks that are not there" if predictions else "makes them"
+        made = (
+            "trains the networks that are lacking, but not those of imported results" if predictions else "makes them"
+        )
         click.echo(
             f"table {page.table}, {page.split.name}: {of_all}; "
             f"`run --table {','.join(selection.tables)}` with the same options {made}.",
