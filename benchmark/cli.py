@@ -15,6 +15,7 @@ from typing import NamedTuple
 import click
 
 from benchmark import __version__
+from benchmark.arithmetic import LEVELS, VARIABLE, Level, choose
 from benchmark.errors import BenchmarkError, Exit, unknown
 from benchmark.files import FULL, naming
 
@@ -80,8 +81,17 @@ class LazyGroup(click.Group):
     epilog="Exit codes: 0 fine, 1 incomplete, 2 usage, 3 bug, 4 not as claimed, 5 nothing selected, 130 stopped.",
 )
 @click.version_option(__version__, prog_name="weakshot-benchmark")
-def group() -> None:
+@click.option(
+    "--arithmetic",
+    type=click.Choice(LEVELS),
+    envvar=VARIABLE,
+    default="portable",
+    show_default=True,
+    help="portable: the same bits on every x86-64 processor with AVX2; machine: as fast as this one can.",
+)
+def group(*, arithmetic: Level) -> None:
     """Reproduce, check and extend the tables of weak-shot semantic segmentation."""
+    choose(arithmetic)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from benchmark import arithmetic
 from benchmark.files import read_json
 
 PACKAGES = ("weak-shot-segmentation-benchmark", "torch", "torchvision", "numpy", "scipy", "pillow", "mlflow")
@@ -35,6 +36,7 @@ def provenance(device: str, dataset_digest: str | None) -> dict[str, Any]:
         "platform": platform.platform(),
         "device": device,
         "threads": threads(),
+        "arithmetic": arithmetic.facts(),
         "dataset_digest": dataset_digest,
     }
 

@@ -67,6 +67,7 @@ class _Doctor(click.Command):
 @click.option("--uri", help="MLflow tracking URI.  [default: $MLFLOW_TRACKING_URI, else SQLite beside the store]")
 @click.option("--dataset", help="Look at this dataset too: name, or path of a dataset YAML.")
 @click.option("--data-root", type=click.Path(path_type=Path), help="Folder in which the dataset of --dataset lies.")
+@click.option("--arithmetic", "bits", is_flag=True, help="Say instead whether numbers here will be the published ones.")
 @click.option("--json", "as_json", is_flag=True, help="Print the checks as JSON.")
 @click.option(
     "--measure",
@@ -74,16 +75,20 @@ class _Doctor(click.Command):
     expose_value=False,
     help="Measure how fast it is, in some minutes; see `doctor --measure --help`.",
 )
-def command(store: Path, uri: str | None, dataset: str | None, data_root: Path | None, as_json: bool) -> int:
+def command(
+    *, store: Path, uri: str | None, dataset: str | None, data_root: Path | None, bits: bool, as_json: bool
+) -> int:
     """Check this machine: packages, devices, disk, MLflow, data, methods. One line a check.
 
-    Exit code 1 if something fails; what only limits what can be run is a warning.
+    Exit code 1 if something fails; what only limits what can be run is a warning. With --arithmetic each kind of
+    training of the miniature runs for some iterations, in a minute or two, and its weights are compared bit by bit with
+    those of the machine that made the published results.
     """
     if data_root is not None and dataset is None:
         raise click.UsageError("--data-root says where the dataset of --dataset lies; give both.")
     places = Places(store, uri, dataset, data_root)
     checks: list[Check] = []
-    for check in CHECKS:
+    for check in (arithmetic,) if bits else CHECKS:
         for line in check(places):
             checks.append(line)
             if not as_json:
@@ -229,6 +234,31 @@ def methods(_: Places) -> Iterator[Check]:
         point = origins.get(name)
         package = f" from {point.dist.name} {point.dist.version}" if point and point.dist else ""
         yield Check(f"method {name}", "ok", f"{method.title}{package}")
+
+
+def arithmetic(_: Places) -> Iterator[Check]:
+    """Check whether trainings give the published bits. Others are no fault, but then other numbers are none either."""
+    from benchmark.arithmetic import facts
+    from benchmark.provenance import package_versions
+    from benchmark.reproduction import digests
+
+    found = []
+    for trained in digests():
+        found.append(trained)
+        detail = "as published" if trained.same else f"published: {trained.published or 'none'}"
+        yield Check(trained.name, "ok" if trained.same else "warn", f"{trained.digest}, {detail}")
+    here = facts()
+    machine = f"{here['cpu']}; {here['level']} arithmetic ({here['capability']}); torch {package_versions()['torch']}"
+    same = sum(trained.same for trained in found)
+    if same == len(found):
+        yield Check("arithmetic", "ok", f"{machine}: all {same} kinds of training as published, and so will tables be")
+        return
+    remedy = (
+        "install the versions of constraints.txt"
+        if here["level"] == "portable"
+        else "leave out --arithmetic machine; without AVX2 there is no way"
+    )
+    yield Check("arithmetic", "warn", f"{machine}: {same} of {len(found)} kinds of training as published", remedy)
 
 
 CHECKS: tuple[Callable[[Places], Iterator[Check]], ...] = (

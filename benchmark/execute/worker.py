@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
+from benchmark import arithmetic
 from benchmark.execute.attempt import make
 from benchmark.execute.follow import follow
 from benchmark.execute.machine import one_thread
@@ -111,6 +112,7 @@ def main() -> None:
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     faulthandler.enable()
     one_thread()
+    arithmetic.apply()
     sys.exit(0 if Worker(jobs, events, find_place()).run() else 1)
 
 

@@ -1,7 +1,7 @@
 """A stage at work for a few units, timed by the progress that it tells, and then ended."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
@@ -160,17 +160,25 @@ def measure_stage(stage: Stage, plan: Plan, store: Store, limits: Limits, device
 
 
 def make_inputs(plan: Plan, stage: Stage, store: Store) -> None:
-    """Make what the stage reads, in this process, unless it is there.
+    """Make what the stage reads, in this process, unless it is there; raises as ``make_stages_here`` does."""
+    try:
+        make_stages_here(plan, closure(stage.inputs.values()), store)
+    except BenchmarkError as error:
+        raise BenchmarkError(f"what stage {stage.name!r} needs could not be made: {error}") from error
+
+
+def make_stages_here(plan: Plan, stages: Iterable[Stage], store: Store) -> None:
+    """Make stages, inputs before users, in this process, unless they are there.
 
     Raises:
-        BenchmarkError: some of it could not be made.
+        BenchmarkError: some of them could not be made.
         KeyboardInterrupt: the user asked to stop.
     """
     from benchmark.execute.display import display
     from benchmark.execute.inline import Inline
     from benchmark.execute.session import make_stages
 
-    missing = [parent for parent in closure(stage.inputs.values()) if not store.find(parent)]
+    missing = [stage for stage in stages if not store.find(stage)]
     if not missing:
         return
     shown = display(missing, 0, quiet=False)
@@ -182,4 +190,4 @@ def make_inputs(plan: Plan, stage: Stage, store: Store) -> None:
         raise KeyboardInterrupt
     failed = [end.message for end in session.outcomes.values() if end.state != "done"]
     if failed:
-        raise BenchmarkError(f"what stage {stage.name!r} needs could not be made: {'; '.join(failed)}")
+        raise BenchmarkError("; ".join(failed))
