@@ -1,13 +1,12 @@
 """``profile``: where the costliest stage of a cell spends its time."""
 
-import importlib
 import json
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import click
 
@@ -15,7 +14,8 @@ from benchmark.commands.options import Selection, selection_options
 from benchmark.commands.plan import nothing_selected
 from benchmark.errors import BenchmarkError, Exit, unknown
 from benchmark.plan import Plan
-from benchmark.stage import Stage, StageInterrupted, closure
+from benchmark.relocated import load_function
+from benchmark.stage import Stage, StageContext, StageInterrupted, closure
 from benchmark.store import Store
 
 if TYPE_CHECKING:
@@ -120,9 +120,9 @@ def measure(plan: Plan, stage: Stage, store: Store, iterations: int, trace: Path
         job = job_of(stage, plan, sandbox)
         context = WorkContext(job, sandbox, sandbox.draft(stage.key), lambda _done, _total: None, stopwatch.stop)
         context.scratch.mkdir(parents=True)
-        module, _, function = stage.function.partition(":")
+        function = load_function(stage.function)
         try:
-            getattr(importlib.import_module(module), function)(context)
+            function(cast("StageContext", context))
         except StageInterrupted:
             pass
         else:

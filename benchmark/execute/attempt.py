@@ -12,13 +12,14 @@ from benchmark.errors import BenchmarkError
 from benchmark.execute.context import WorkContext
 from benchmark.execute.faults import fault_of, lost_peer
 from benchmark.execute.follow import call
-from benchmark.execute.functions import Capture, last_line, load_function
+from benchmark.execute.functions import Capture, last_line
 from benchmark.execute.machine import one_thread
 from benchmark.execute.messages import Event, Fault, Finished, Job, Progress, Started, State
 from benchmark.execute.place import ALONE, Place
 from benchmark.execute.records import bury, keep_attempts, new_record
 from benchmark.files import FULL, naming, write_json, write_text
 from benchmark.provenance import provenance
+from benchmark.relocated import load_function
 from benchmark.stage import StageContext, StageInterrupted
 from benchmark.store import WAY_OUT, Store
 

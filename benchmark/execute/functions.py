@@ -1,22 +1,13 @@
-"""Stage functions: how they are found, and what is said of how they end."""
+"""What is printed while a stage function runs, and what is said of how it ends."""
 
-import importlib
 import traceback
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import cast
 
 from benchmark.errors import BenchmarkError
-from benchmark.stage import StageFunction
 
 Capture = Callable[[Path], AbstractContextManager[None]]
-
-
-def load_function(path: str) -> StageFunction:
-    """Return the function that ``package.module:name`` names."""
-    module, _, name = path.partition(":")
-    return cast("StageFunction", getattr(importlib.import_module(module), name))
 
 
 def last_line(error: BaseException) -> str:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from benchmark.datasets import Dataset
 from benchmark.errors import BenchmarkError
 from benchmark.execute.context import WorkContext
-from benchmark.execute.functions import load_function
 from benchmark.execute.machine import one_thread
 from benchmark.execute.messages import Job, job_of
 from benchmark.plan import Plan
+from benchmark.relocated import load_function
 from benchmark.speed.device import clock_of, forget_peak, peak_bytes, wait_for
 from benchmark.stage import Stage, StageContext, StageInterrupted, closure
 from benchmark.store import Store

@@ -23,7 +23,6 @@ from benchmark.execute.curves import Curves
 from benchmark.execute.display import PlainDisplay, duration
 from benchmark.execute.executor import Interrupts, counted_interrupts
 from benchmark.execute.forecast import Forecast
-from benchmark.execute.functions import load_function
 from benchmark.execute.inline import Inline
 from benchmark.execute.local import Local
 from benchmark.execute.machine import available_cores, choose_device, default_workers
@@ -506,10 +505,6 @@ def test_one_worker_a_gpu_unless_the_cpu_is_asked_for(tmp_path: Path, monkeypatc
     assert default_workers() == 3
     monkeypatch.setenv("BENCHMARK_DEVICE", "cpu")
     assert default_workers() == available_cores()
-
-
-def test_functions_are_found_by_name() -> None:
-    assert load_function("tests.benchmark.toy:train") is toy.train
 
 
 def test_contexts_fit_the_protocol(tmp_path: Path, store: Store) -> None:

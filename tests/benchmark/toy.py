@@ -16,6 +16,7 @@ from benchmark.registry import Cell, Method
 from benchmark.stage import Stage, StageContext, StageInterrupted
 
 HERE = "tests.benchmark.toy"
+TRAIN = f"{HERE}:train"
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Toy:
         if settings.rate != 0.5:
             params["rate"] = settings.rate
         params["pause"] = settings.pause
-        train = Stage("train", f"training {cell.split.name}", f"{HERE}:train", 1, params, {"shared": shared}, cost=2.0)
+        train = Stage("train", f"training {cell.split.name}", TRAIN, 1, params, {"shared": shared}, cost=2.0)
         name = f"evaluation {cell.split.name}"
         return Stage("evaluate", name, f"{HERE}:evaluate", 1, data, {"model": train}, "evaluation")
 

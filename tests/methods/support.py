@@ -1,6 +1,5 @@
 """Stages of the methods at smoke size, and a context to run their functions without a store."""
 
-import importlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from benchmark.config import load_profile, resolve
 from benchmark.datasets import Dataset, TrainingView, load_dataset
 from benchmark.execute.place import ALONE, Place
 from benchmark.registry import Cell, methods
+from benchmark.relocated import load_function
 from benchmark.splits import splits
 from benchmark.stage import Stage, closure
 
@@ -78,8 +78,7 @@ def context_for(stage: Stage, root: Path, few: Few, **extra: Any) -> FakeContext
 
 def run(stage: Stage, root: Path, few: Few, **extra: Any) -> FakeContext:
     context = context_for(stage, root, few, **extra)
-    module, _, function = stage.function.partition(":")
-    getattr(importlib.import_module(module), function)(context)
+    load_function(stage.function)(context)
     return context
 
 

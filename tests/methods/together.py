@@ -4,7 +4,6 @@
 steps it is asked to stop, or null. Prints how each of them ended.
 """
 
-import importlib
 import json
 import sys
 from collections.abc import Mapping
@@ -17,6 +16,7 @@ import torch
 from benchmark.datasets import load_dataset
 from benchmark.execute.context import Follower
 from benchmark.execute.place import find_place
+from benchmark.relocated import load_function
 from benchmark.stage import StageContext, StageInterrupted
 from methods import distributed
 from tests.methods.support import FakeContext, Few
@@ -44,9 +44,8 @@ def make_all(context: StageContext) -> Mapping[str, Any]:
         stop_at = job.get("stop_at", {}).get(str(rank))
         watched = Watched(context.scratch / name, job["params"], inputs, data=data, stop_at=stop_at)
         inner = Follower(watched, context.out) if rank else watched
-        module, _, function = job["function"].partition(":")
         try:
-            getattr(importlib.import_module(module), function)(inner)
+            load_function(job["function"])(inner)
             ends[name] = "done"
         except StageInterrupted:
             ends[name] = f"stopped after {watched.looks - 1} steps"

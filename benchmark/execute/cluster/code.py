@@ -18,6 +18,7 @@ from benchmark.files import sha256, sync, sync_tree, write_json
 from benchmark.paths import folders_beside_package
 from benchmark.provenance import FROZEN, Revision, source_revision
 from benchmark.registry import GROUP
+from benchmark.relocated import current_place
 from benchmark.stage import canonical_json
 from benchmark.store import Store
 
@@ -76,7 +77,7 @@ def _folder(store: Store) -> Path:
 
 
 def _files(functions: Iterable[str]) -> Files:
-    modules = (*functions, *(point.value for point in entry_points(group=GROUP)))
+    modules = (*map(current_place, functions), *(point.value for point in entry_points(group=GROUP)))
     packages = {HARNESS, *(module.partition(":")[0].partition(".")[0] for module in modules)}
     found = {place: file for package in sorted(packages) for place, file in _of_package(package)}
     for place, folder in folders_beside_package().items():

@@ -1,6 +1,5 @@
 """Pictures small enough to run every stage of a method in a test, and the plan of their cells."""
 
-import importlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from benchmark.config import load_profile, resolve
 from benchmark.datasets import DatasetInfo
 from benchmark.registry import Cell, Method
+from benchmark.relocated import load_function
 from benchmark.splits import Split
 from benchmark.stage import Stage, closure
 from tests.methods.support import FakeContext
@@ -109,8 +109,7 @@ def run(stage: Stage, root: Path, data: Any = None, **extra: Any) -> FakeContext
     inputs = {role: root / parent.key[:16] / "out" for role, parent in stage.inputs.items()}
     params = json.loads(json.dumps(dict(stage.params)))
     context = FakeContext(root / stage.key[:16], params=params, inputs=inputs, data=data or Pictures(), **extra)
-    module, _, function = stage.function.partition(":")
-    summary = getattr(importlib.import_module(module), function)(context)
+    summary = load_function(stage.function)(context)
     (context.folder / "summary.json").write_text(json.dumps(dict(summary)))
     return context
 
