@@ -10,12 +10,13 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from benchmark.errors import BenchmarkError
+from benchmark.settings import from_json
 from benchmark.stage import StageContext
 from methods.files import check_content
 from methods.largefov.network import LargeFov, LargeFovShape
 from methods.maskformer.detectron2 import backbone_state
 from methods.maskformer.network import MaskFormer, build_maskformer
-from methods.settings import MaskFormerSettings, from_json
+from methods.settings import MaskFormerSettings
 from methods.tensor_files import read_tensors
 
 MODEL_FILE = "model.safetensors"

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any, Literal, TypeVar
 
 from benchmark.registry import Cell
+from benchmark.settings import to_json
 from benchmark.stage import Stage, Work
 from methods import work
 from methods.files import GivenFile, given_file
@@ -21,7 +22,6 @@ from methods.settings import (
     PretrainSettings,
     RetrainSettings,
     TrainingSettings,
-    to_json,
 )
 from methods.snapshots import evaluated_iteration
 

@@ -11,11 +11,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from benchmark.settings import from_json
 from benchmark.stage import StageContext
 from methods.batches import TrainingImages
 from methods.checkpoints import BACKBONE_FILE, load_weights, save_tensors
 from methods.maskformer.backbones import build_backbone
-from methods.settings import InputSettings, MaskFormerSettings, PretrainSettings, TrainingSettings, from_json
+from methods.settings import InputSettings, MaskFormerSettings, PretrainSettings, TrainingSettings
 from methods.training import Losses, train
 
 CLASSIFIER_FILE = "classifier.safetensors"

@@ -11,10 +11,11 @@ from benchmark.datasets import IGNORE, Crop, TrainingView, Window
 from benchmark.datasets.base import Image
 from benchmark.datasets.transforms import crop_labels, flip_and_pad, resize_labels
 from benchmark.labels import mask_path, read_mask, write_mask
+from benchmark.settings import from_json
 from benchmark.stage import StageContext
 from methods.checkpoints import MODEL_FILE, load_model
 from methods.prediction import predict
-from methods.settings import InputSettings, from_json
+from methods.settings import InputSettings
 
 
 def merge(

@@ -2,14 +2,16 @@
 
 Defaults are the paper's values for COCO-Stuff-10K; README.md beside this file explains the numbers in brackets. A
 profile changes sizes; a preset changes behaviour. A value outside of a field's range is refused when a plan is made;
-what has to fit together is checked in ``methods.limits``.
+what has to fit together is checked in ``methods.limits``. Every field is in the keys of the stages that are given it,
+unless it says that it is ``not_identity``.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Annotated, Any, Literal, TypeVar
+from dataclasses import dataclass
+from typing import Annotated, Literal
 
 from pydantic import Field
+
+from benchmark.settings import identity_if_changed, not_identity
 
 Count = Annotated[int, Field(ge=1)]
 Natural = Annotated[int, Field(ge=0)]
@@ -33,7 +35,7 @@ class InputSettings:
     test_longest: Count = 2560
     size_divisor: Count = 32
     presence: Literal["image", "crop"] = "image"  # where the image-level labels of a training crop come from
-    workers: Natural = 0  # threads that make the crops of coming steps; 0 makes them when they are needed
+    workers: Natural = not_identity(0)  # threads that make the crops of coming steps; 0 makes them when they are needed
 
 
 @dataclass(frozen=True)
@@ -87,8 +89,8 @@ class TrainingSettings:
     micro_batch: Natural = 0  # images a backward pass, for memory; 0 is the whole group. Not with pixel pairs
     precision: Precision = "fp32"  # of convolutions and products on a GPU; bf16: of the network's forward pass alone
     channels_last: bool = False  # hold the weights in that layout; images come in it anyway
-    snapshots: Count = 1  # networks kept, at equal distances of the schedule; the last one is the trained network
-    seconds_per_iteration: Weight = 14.0  # CPU seconds; for estimates only
+    snapshots: Count = identity_if_changed(1)  # networks kept, equally far apart; the last one is the trained network
+    seconds_per_iteration: Weight = not_identity(14.0)  # CPU seconds; for estimates only
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ class PretrainSettings:
     batch: Count = 16
     lr: Positive = 2e-3
     weight_decay: Weight = 1e-2
-    seconds_per_iteration: Weight = 0.02  # CPU seconds; for estimates only
+    seconds_per_iteration: Weight = not_identity(0.02)  # CPU seconds; for estimates only
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,7 @@ class SimFormerSettings:
         "independent"  # what Basic trains on: single images, or the same pairs
     )
     self_view: Literal["same", "augmented"] = "same"  # Self-Pair: the crop itself, or a second crop of its image
-    seconds_per_iteration: Weight = 4.0  # added by the pair losses at J = 100; CPU seconds; for estimates only
+    seconds_per_iteration: Weight = not_identity(4.0)  # of the pair losses at J = 100; CPU seconds; for estimates only
 
 
 @dataclass(frozen=True)
@@ -160,8 +162,8 @@ class LargeFovSettings:
     micro_batch: Natural = 0  # these four as in ``training``
     precision: Precision = "fp32"
     channels_last: bool = False
-    snapshots: Count = 1
-    seconds_per_iteration: Weight = 230.0  # CPU seconds; for estimates only
+    snapshots: Count = identity_if_changed(1)
+    seconds_per_iteration: Weight = not_identity(230.0)  # CPU seconds; for estimates only
 
 
 @dataclass(frozen=True)
@@ -170,27 +172,4 @@ class EvaluationSettings:
 
     part: Literal["test", "val"] = "test"  # "val" to choose a recipe without looking at the test images
     at: float | str = 1.0  # which network: the one after that share of its training, as 1/6; ``snapshots`` keeps them
-    seconds_per_image: Weight = 2.0  # CPU seconds; for estimates only
-
-
-S = TypeVar("S")
-
-# Fields that cannot change a result: they stay out of stage parameters and so out of keys.
-ESTIMATES = frozenset({"seconds_per_iteration", "seconds_per_image"})
-WITHOUT_EFFECT = ESTIMATES | {"workers"}  # stages are told of the others as hints
-UNLESS_CHANGED = frozenset({"snapshots"})  # with its default a result is what it was before there was such a field
-
-
-def to_json(settings: object) -> dict[str, Any]:
-    """Return a settings instance as stage parameters: all that can change the result."""
-    return {
-        field.name: list(value) if isinstance(value := getattr(settings, field.name), tuple) else value
-        for field in fields(settings)  # type: ignore[arg-type]
-        if field.name not in WITHOUT_EFFECT
-        and not (field.name in UNLESS_CHANGED and getattr(settings, field.name) == field.default)
-    }
-
-
-def from_json(cls: type[S], params: Mapping[str, Any]) -> S:
-    """Return the settings instance that ``to_json`` wrote."""
-    return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in params.items()})
+    seconds_per_image: Weight = not_identity(2.0)  # CPU seconds; for estimates only

@@ -9,6 +9,7 @@ from torch import nn
 
 from benchmark.datasets import TrainingView
 from benchmark.errors import BenchmarkError
+from benchmark.settings import from_json
 from benchmark.stage import StageContext
 from methods.batches import Batch, CropSource, TrainingImages
 from methods.checkpoints import BACKBONE_FILE, MODEL_FILE, load_backbone, load_weights, save_model
@@ -20,7 +21,7 @@ from methods.maskformer.losses import LOGIT_5_PERCENT, group_sums, segmentation_
 from methods.maskformer.network import MaskFormer, build_maskformer, parameter_groups
 from methods.precision import forward
 from methods.pseudo_labels import PseudoLabelledImages
-from methods.settings import InputSettings, MaskFormerSettings, TrainingSettings, from_json
+from methods.settings import InputSettings, MaskFormerSettings, TrainingSettings
 from methods.training import Losses, train
 
 N = TypeVar("N", MaskFormer, LargeFov)

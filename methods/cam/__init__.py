@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 
 from benchmark.registry import Cell
+from benchmark.settings import to_json
 from benchmark.stage import Stage
 from methods.cam.settings import CamLabelSettings
-from methods.settings import to_json
 from methods.work import IMAGE
 from methods.wsss import method
 from methods.wsss.settings import CamSettings

@@ -16,11 +16,11 @@ from torch import Tensor
 
 from benchmark.datasets import IGNORE, TrainingView
 from benchmark.errors import BenchmarkError
+from benchmark.settings import from_json
 from benchmark.stage import StageContext
 from methods.maskformer.network import normalise
 from methods.retab.networks import PixelNetwork, load_network
 from methods.retab.settings import MiningPart, NonboundaryPart
-from methods.settings import from_json
 from methods.wsss.affinity import mixed_labels
 from methods.wsss.boundary import BoundaryHead, base_target, nonboundary_map
 from methods.wsss.cam import Cam, cam_path, read_cam

@@ -10,10 +10,11 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from benchmark.errors import BenchmarkError
+from benchmark.settings import from_json
 from benchmark.stage import StageContext
 from methods.maskformer.backbones import Backbone, build_backbone
 from methods.retab.settings import NetworkPart, TrainingPart
-from methods.settings import MaskFormerSettings, from_json
+from methods.settings import MaskFormerSettings
 from methods.wsss.affinity import AffinityHead
 from methods.wsss.boundary import BoundaryHead
 from methods.wsss.cam import load_classifier

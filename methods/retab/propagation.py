@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 
 from benchmark.datasets import IGNORE
+from benchmark.settings import from_json
 from benchmark.stage import StageContext
 from methods.maskformer.network import normalise
 from methods.pseudo_labels import PseudoLabelWriter
 from methods.retab.maps import boundary_path, nonboundary_of, novel_response, novel_tags, read_boundary
 from methods.retab.networks import load_network
 from methods.retab.settings import WalkPart
-from methods.settings import from_json
 from methods.wsss.affinity import AffinityHead, pair_affinity
 from methods.wsss.boundary import at_stride
 from methods.wsss.cam import cam_path, read_cam

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from benchmark.settings import not_identity
 from methods.settings import Count, Natural, Positive, Share, Sizes, Weight
 from methods.wsss.settings import CrfBackend
 
@@ -118,8 +119,8 @@ class WalkPart(NonboundaryPart, ResponsePart, PairPart):
 class RetabSettings(InitialPart, BoundaryPart, MiningPart, AffinityPart, WalkPart):
     """Region expansion by transferring affinity and boundary, for pixel-level base masks."""
 
-    seconds_per_iteration: Weight = 10.0  # of either network; CPU seconds; for estimates only
-    seconds_per_image: Weight = 20.0  # of either step over all images; CPU seconds; for estimates only
+    seconds_per_iteration: Weight = not_identity(10.0)  # of either network; CPU seconds; for estimates only
+    seconds_per_image: Weight = not_identity(20.0)  # of either step over all images; CPU seconds; for estimates only
 
 
 # What the released code does where the defaults mend it, as far as it applies to base masks (sections 2, 6 and 7c).

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from benchmark.datasets import Crop, TrainingView, Window
 from benchmark.datasets.base import Image
+from benchmark.settings import from_json
 from benchmark.stage import StageContext
 from methods.batches import Batch, CropSource, TrainingImages
 from methods.checkpoints import save_tensors
@@ -14,7 +15,7 @@ from methods.maskformer.network import parameter_groups
 from methods.pseudo_labels import PseudoLabelledImages
 from methods.retab.networks import NETWORK_FILE, PixelNetwork, new_network
 from methods.retab.settings import AffinityPart, BoundaryPart, TrainingPart
-from methods.settings import InputSettings, TrainingSettings, from_json
+from methods.settings import InputSettings, TrainingSettings
 from methods.training import Losses, train
 from methods.wsss.affinity import WITHOUT_BACKGROUND, AffinityHead, affinity_loss, pair_affinity, pair_labels
 from methods.wsss.boundary import BoundaryHead, base_target, boundary_loss

@@ -18,13 +18,14 @@ from torch import Tensor, nn
 from benchmark.datasets import Crop, TrainingView, Window
 from benchmark.datasets.base import Image
 from benchmark.errors import BenchmarkError
+from benchmark.settings import from_json
 from benchmark.stage import StageContext
 from methods.batches import Batch, TrainingImages
 from methods.checkpoints import save_tensors
 from methods.maskformer.backbones import Backbone
 from methods.pseudo_labels import PseudoLabelledImages
 from methods.rib.settings import EdgePart, HeadPart
-from methods.settings import InputSettings, MaskFormerSettings, TrainingSettings, from_json
+from methods.settings import InputSettings, MaskFormerSettings, TrainingSettings
 from methods.training import Losses, train
 from methods.wsss.affinity import WITH_BACKGROUND, WITHOUT_BACKGROUND, affinity_loss, pair_labels
 from methods.wsss.boundary import EdgeHead, mirrored_edge, path_affinity

@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.datasets import IGNORE
+from benchmark.settings import from_json
 from benchmark.stage import StageContext, StageInterrupted
 from methods.rib.finetune import Finetuner, Stop, finetune
 from methods.rib.settings import CamPart, FinetunePart, MiningPart
-from methods.settings import MaskFormerSettings, from_json
+from methods.settings import MaskFormerSettings
 from methods.wsss.cam import Cam, cam_path, load_classifier, read_cam
 from methods.wsss.crf import resolved_backend
 from methods.wsss.mining import MiningSettings, class_ids, irn_labels, mine

@@ -15,11 +15,11 @@ from torch import Tensor
 from benchmark.datasets import IGNORE
 from benchmark.errors import BenchmarkError
 from benchmark.labels import mask_path, read_mask
+from benchmark.settings import from_json
 from benchmark.stage import StageContext
 from methods.pseudo_labels import PseudoLabelWriter
 from methods.rib.edges import load_network
 from methods.rib.settings import MergePart, WalkPart
-from methods.settings import from_json
 from methods.wsss.boundary import edge_transition
 from methods.wsss.cam import STRIDE, cam_path, read_cam
 from methods.wsss.geometry import grid_size

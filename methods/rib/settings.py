@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from benchmark.settings import not_identity
 from methods.settings import Count, Natural, Positive, Share, Weight
 from methods.wsss.settings import CrfBackend
 
@@ -130,8 +131,8 @@ class MergePart(RejectPart):
 class RibSettings(CamPart, FinetunePart, MiningPart, EdgePart, WalkPart, MergePart):
     """Reducing information bottleneck, for scenes of many classes."""
 
-    seconds_per_iteration: Weight = 20.0  # of the edge network; CPU seconds; for estimates only
-    seconds_per_image: Weight = 750.0  # of fine-tuning; CPU seconds; for estimates only
+    seconds_per_iteration: Weight = not_identity(20.0)  # of the edge network; CPU seconds; for estimates only
+    seconds_per_image: Weight = not_identity(750.0)  # of fine-tuning; CPU seconds; for estimates only
 
 
 # What the released code does where the defaults mend it (section 4).

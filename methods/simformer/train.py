@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.profiler import record_function
 
 from benchmark.randomness import generator, torch_generator
+from benchmark.settings import from_json
 from benchmark.stage import StageContext
 from methods.batches import Batch, TrainingImages
 from methods.checkpoints import MODEL_FILE, save_model
@@ -19,7 +20,7 @@ from methods.loading import Loader
 from methods.maskformer.losses import segmentation_loss
 from methods.maskformer.network import parameter_groups
 from methods.precision import forward
-from methods.settings import InputSettings, MaskFormerSettings, SimFormerSettings, TrainingSettings, from_json
+from methods.settings import InputSettings, MaskFormerSettings, SimFormerSettings, TrainingSettings
 from methods.simformer.pairs import PairSampler
 from methods.simformer.transfer import SimilarityTransfer
 from methods.supervised import in_passes, new_network

@@ -8,9 +8,10 @@ import torch
 from numpy.typing import NDArray
 
 from benchmark.datasets import IGNORE
+from benchmark.settings import from_json
 from benchmark.stage import StageContext
 from methods.pseudo_labels import PseudoLabelWriter
-from methods.settings import MaskFormerSettings, from_json
+from methods.settings import MaskFormerSettings
 from methods.wsss.cam import Cam, activation_sums, cam_path, load_classifier, read_cam, write_sums
 from methods.wsss.random_walk import class_map
 from methods.wsss.settings import CamSettings

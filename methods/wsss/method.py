@@ -6,9 +6,9 @@ from typing import Any
 
 from benchmark.errors import BenchmarkError, unknown
 from benchmark.registry import Cell
+from benchmark.settings import to_json
 from benchmark.stage import Stage, Work
 from methods import plans
-from methods.settings import to_json
 from methods.work import IMAGE
 from methods.wsss.settings import CamSettings, ClassifierSettings, LabellingSettings
 

@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from methods.settings import Count, Natural, Positive, Weight, to_json
+from benchmark.settings import not_identity, to_json
+from methods.settings import Count, Natural, Positive, Weight
 
 CrfBackend = Literal["auto", "pydensecrf", "torch", "exact", "grid"]
 
@@ -23,7 +24,7 @@ class ClassifierSettings:
     batch: Count = 16
     lr: Positive = 1e-4
     weight_decay: Weight = 1e-4
-    seconds_per_iteration: Weight = 10.0  # CPU seconds; for estimates only
+    seconds_per_iteration: Weight = not_identity(10.0)  # CPU seconds; for estimates only
 
 
 @dataclass(frozen=True)
@@ -41,13 +42,13 @@ class CamSettings:
     scales: Annotated[tuple[Positive, ...], Field(min_length=1)] = (1.0, 0.5, 1.5, 2.0)
     flip: bool = True
     last_stride: Literal[1, 2] = 1  # of the backbone's last stage: IRN 1, without dilation; as it is trained 2
-    seconds_per_image: Weight = 20.0  # CPU seconds; for estimates only
+    seconds_per_image: Weight = not_identity(20.0)  # CPU seconds; for estimates only
 
 
 def part(cls: type, settings: object) -> dict[str, Any]:
     """Return the fields that ``cls`` declares as stage parameters; ``settings`` is an instance of a subclass of it."""
     values: Mapping[str, Any] = to_json(settings)
-    return {field.name: values[field.name] for field in fields(cls)}
+    return {field.name: values[field.name] for field in fields(cls) if field.name in values}
 
 
 def installed_backend(backend: CrfBackend) -> CrfBackend:

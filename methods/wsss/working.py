@@ -7,8 +7,8 @@ from benchmark.datasets import TrainingView
 from benchmark.datasets.base import Image, Mask
 from benchmark.datasets.transforms import resize_image, resize_labels, resized_size
 from benchmark.labels import mask_path, write_mask
+from benchmark.settings import from_json
 from benchmark.stage import StageContext
-from methods.settings import from_json
 from methods.wsss.settings import LabellingSettings
 
 

@@ -11,6 +11,7 @@ import pytest
 from benchmark.datasets import DatasetInfo
 from benchmark.errors import BenchmarkError
 from benchmark.registry import Cell, Method
+from benchmark.settings import to_json
 from benchmark.splits import Split
 from benchmark.stage import Stage, closure
 from methods import fully_oracle, plans, simformer
@@ -21,7 +22,6 @@ from methods.settings import (
     RetrainSettings,
     SimFormerSettings,
     TrainingSettings,
-    to_json,
 )
 
 INFO = DatasetInfo(name="toy", title="Toy", classes=("a", "b", "c", "d"), digest="0" * 64, train=10, test=5)

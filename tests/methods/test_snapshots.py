@@ -19,12 +19,13 @@ from benchmark.datasets import DatasetInfo
 from benchmark.errors import BenchmarkError
 from benchmark.plan import Plan, build_plan
 from benchmark.registry import methods
+from benchmark.settings import from_json, to_json
 from benchmark.splits import class_names
 from benchmark.stage import Stage, StageInterrupted, closure
 from methods import distributed
 from methods.checkpoints import MODEL_FILE, save_tensors
 from methods.foreign import describe
-from methods.settings import LargeFovSettings, TrainingSettings, from_json, to_json
+from methods.settings import LargeFovSettings, TrainingSettings
 from methods.snapshots import iterations_kept, snapshot_file
 from methods.training import train
 from tests.methods.support import FakeContext, Few, plan, run

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -45,7 +45,7 @@ def make_all(context: StageContext) -> Mapping[str, Any]:
         watched = Watched(context.scratch / name, job["params"], inputs, data=data, stop_at=stop_at)
         inner = Follower(watched, context.out) if rank else watched
         try:
-            load_function(job["function"])(inner)
+            load_function(job["function"])(cast("StageContext", inner))
             ends[name] = "done"
         except StageInterrupted:
             ends[name] = f"stopped after {watched.looks - 1} steps"

@@ -1,15 +1,16 @@
 """What a cell of RETAB consists of, what shares a stage, and which settings are refused."""
 
+from dataclasses import fields
 from typing import Any
 
 import pytest
 
 from benchmark.errors import BenchmarkError
+from benchmark.settings import to_json
 from benchmark.stage import closure
 from benchmark.validation import validated
 from methods.retab import METHOD
 from methods.retab.settings import OFFICIAL, RetabSettings
-from methods.settings import ESTIMATES, to_json
 from tests.methods.retab.support import cell, plan
 from tests.methods.wsss.support import changed
 
@@ -68,7 +69,9 @@ def test_every_setting_is_in_some_key(name: str) -> None:
 
 
 def test_estimates_change_costs_but_no_key() -> None:
-    before, after = plan(), plan({f"retab.{name}": 77.0 for name in ESTIMATES})
+    estimates = {field.name for field in fields(RetabSettings)} - set(to_json(RetabSettings()))
+    assert estimates == {"seconds_per_iteration", "seconds_per_image"}
+    before, after = plan(), plan({f"retab.{name}": 77.0 for name in estimates})
     assert not changed(before, after)
     assert all(before[name].cost != after[name].cost for name in OWN[1:])
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from benchmark.errors import BenchmarkError
+from benchmark.settings import from_json, to_json
 from methods.maskformer.backbones import Backbone, NarrowResNet
 from methods.maskformer.network import normalise
 from methods.rib.finetune import (
@@ -22,7 +23,6 @@ from methods.rib.finetune import (
     tag_matrix,
 )
 from methods.rib.settings import FinetunePart
-from methods.settings import from_json, to_json
 from methods.wsss.cam import ClassMaps, activation_sums, cam_path, read_cam, scaled_views
 from methods.wsss.settings import CamSettings
 
