@@ -31,7 +31,7 @@ def not_identity(default: T) -> T:
     It is no parameter of a stage; a function that needs it is given it in ``Stage.hints``. Settings that differ in it
     alone are equal, as their results are.
     """
-    return cast("T", field(default=default, compare=False, metadata=_marked("never")))
+    return field(default=default, compare=False, metadata=_marked("never"))
 
 
 def identity_if_changed(default: T) -> T:
@@ -39,7 +39,7 @@ def identity_if_changed(default: T) -> T:
 
     At its default it is no parameter, so that those results keep their keys. Never change that default.
     """
-    return cast("T", field(default=default, metadata=_marked("if changed")))
+    return field(default=default, metadata=_marked("if changed"))
 
 
 def to_json(settings: object) -> dict[str, Any]:

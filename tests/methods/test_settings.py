@@ -48,7 +48,7 @@ def values(hint: Any, **bounds: Any) -> Strategy:
         return st.floats(allow_nan=False, allow_infinity=False, **bounds)
     if hint is int:
         return st.integers(**bounds)
-    return cast("Strategy", st.from_type(hint))
+    return st.from_type(hint)
 
 
 def bounds_of(annotations: Iterable[FieldInfo]) -> Mapping[str, Any]:
@@ -69,7 +69,7 @@ def carried(params: Mapping[str, Any]) -> Any:
 @given(data=st.data())
 def test_parameters_of_a_stage_become_the_settings_again(cls: type, data: st.DataObject) -> None:
     settings = data.draw(instances(cls))
-    again = from_json(cls, carried(to_json(settings)))
+    again: Any = from_json(cls, carried(to_json(settings)))
     assert again == settings
     assert to_json(again) == to_json(settings)
 
@@ -79,7 +79,7 @@ def test_parameters_of_a_stage_become_the_settings_again(cls: type, data: st.Dat
 @given(data=st.data())
 def test_a_part_of_the_settings_becomes_that_part_again(cls: type, base: type, data: st.DataObject) -> None:
     settings = data.draw(instances(cls))
-    again = from_json(base, carried(part(base, settings)))
+    again: Any = from_json(base, carried(part(base, settings)))
     assert all(getattr(again, field.name) == getattr(settings, field.name) for field in fields(cast("Any", base)))
 
 
