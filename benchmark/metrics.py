@@ -60,6 +60,11 @@ class Counts:
         """Sums over the images."""
         return Pooled(*(getattr(self, name).sum(axis=0, dtype=np.int64) for name in _ARRAYS))
 
+    def equals(self, other: "Counts") -> bool:
+        """Return whether these are the same images with the same counts."""
+        same = (np.array_equal(getattr(self, name), getattr(other, name)) for name in _ARRAYS)
+        return self.image_ids == other.image_ids and all(same)
+
     def save(self, path: Path) -> None:
         """Write a compressed ``.npz`` without pickles; the same counts give the same bytes."""
         arrays = {name: getattr(self, name) for name in _ARRAYS}

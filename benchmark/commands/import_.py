@@ -23,23 +23,33 @@ if TYPE_CHECKING:
 @click.option("--as", "name", metavar="NAME", help="What to call the run.  [default: FILE without .zip]")
 @click.option("--replace", is_flag=True, help="Drop another run that is called so.")
 @click.option("--merge", is_flag=True, help="Add the evaluations to the store instead of keeping the run beside it.")
+@click.option(
+    "--replicates", is_flag=True, help="With --merge: keep counts that differ beside the store's own, as replicates."
+)
 @store_option
-def command(*, file: Path, name: str | None, replace: bool, merge: bool, store: Path) -> int:
+def command(*, file: Path, name: str | None, replace: bool, merge: bool, replicates: bool, store: Path) -> int:
     """Check FILE, an archive that `export` has made, and keep it beside the store; `runs` lists what is there.
 
     Checked are names, sizes and checksums of all files, that the key of every stage is the digest of what it is said to
     be, and the counts. With --merge the store itself gets the evaluations that it lacks, so that several people's seeds
-    fill one table; those that it has are compared and kept, with exit code 4 where the same key has other counts.
+    fill one table; those that it has are compared and kept, with exit code 4 where the same key has other counts. What
+    differs in how the two were made is named, another CPU above all.
+
+    With --replicates these other counts are kept, too, and the exit code is 0. Tables, plots and verdicts go on showing
+    the store's own; `table` and `compare` say how far results of the same seeds are apart, beside the spread over
+    seeds. `export` leaves replicates out: pass on the archive that they came from.
     """
     from benchmark.sharing.reading import unpacked
     from benchmark.sharing.wording import facts
 
     if merge and (name or replace):
         raise click.UsageError("--merge keeps no run of its own: leave out --as and --replace.")
+    if replicates and not merge:
+        raise click.UsageError("--replicates says what --merge does: add --merge.")
     with unpacked(file) as (archive, restored):
         click.echo("\n".join(facts(archive.manifest)))
         if merge:
-            return _merge(archive, restored, Store(store))
+            return _merge(archive, restored, Store(store), replicates=replicates)
         _keep(archive, file.stem if name is None else name, Store(store), replace=replace)
     return Exit.OK
 
@@ -51,18 +61,22 @@ def _keep(archive: "Archive", name: str, store: Store, *, replace: bool) -> None
     click.echo(f"{'kept' if new else 'it was there already'} as {name}: {file_of(name, store)}")
 
 
-def _merge(archive: "Archive", restored: "Restored", store: Store) -> int:
+def _merge(archive: "Archive", restored: "Restored", store: Store, *, replicates: bool) -> int:
     from benchmark.sharing.merging import Outcome, merge
 
-    found = list(merge(archive, restored, store))
+    found = list(merge(archive, restored, store, replicates=replicates))
     counted = Counter(one.outcome for one in found)
-    shown = [*(Outcome.ADDED, Outcome.SAME, Outcome.DIFFERS), *([Outcome.BUSY] if counted[Outcome.BUSY] else [])]
+    always = {Outcome.ADDED, Outcome.SAME, Outcome.KEPT if replicates else Outcome.DIFFERS}
+    shown = [outcome for outcome in Outcome if outcome in always or counted[outcome]]
     click.echo(f"evaluations: {', '.join(f'{counted[outcome]} {outcome}' for outcome in shown)}")
-    for one in found:
-        if one.outcome is Outcome.DIFFERS:
-            click.echo(_difference(one, restored.plan))
-    if counted[Outcome.DIFFERS]:
-        click.echo("the same keys have other counts; those of this store are kept", err=True)
+    unequal = [one for one in found if one.reason]
+    for one in unequal:
+        click.echo(_difference(one, restored.plan))
+    for reason, times in Counter(one.reason for one in unequal).items():
+        click.echo(f"{times} evaluation{'' if times == 1 else 's'}: {reason}")
+    if counted[Outcome.DIFFERS] or counted[Outcome.OTHER_DATA]:
+        hint = "; --replicates keeps the others beside them" if counted[Outcome.DIFFERS] else ""
+        click.echo(f"the same keys have other counts; those of this store are kept{hint}", err=True)
         return Exit.MISSED
     return Exit.INCOMPLETE if counted[Outcome.BUSY] else Exit.OK
 

@@ -40,7 +40,8 @@ ANY_RUN = "run"
     callback=split_names,
     metavar="NAME,...",
     help="What to show of each cell, in this order: ours, sd, interval (over seeds), images (interval over test "
-    "images), difference, verdict, seeds, base, miou (of all classes), and the names in --against.  "
+    "images), difference, verdict, seeds, replicates (how far the same seeds are from those that `import --merge "
+    "--replicates` kept), base, miou (of all classes), and the names in --against.  "
     "[default: ours,sd,paper; in LaTeX and HTML ours,interval,paper and, if values compare, difference]",
 )
 @click.option(

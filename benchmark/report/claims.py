@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from benchmark.metrics import Counts
 from benchmark.report.certainty import over_images, over_seeds
 from benchmark.report.estimates import Estimate, Scored, Sheet, Status, assemble, score
-from benchmark.report.evaluations import Evaluation, Facts, evaluations, facts, read_each
+from benchmark.report.evaluations import Evaluation, Facts, evaluations, facts, read_each, read_replicates
 from benchmark.report.intervals import Draws, Interval, SeedMean, draw
 from benchmark.report.observations import Observation, observe
 from benchmark.report.orderings import Comparison, Verdict, undecided_words, verdicts
@@ -142,7 +142,8 @@ def judge(plan: "Plan", table: "Table", store: "Store") -> Judgement:
     read = read_each(found, store, _look)
     known = {key: one.facts for key, one in read.items()}
     draws = {key: one.draws for key, one in read.items()}
-    sheet = assemble(plan, table, store, {key: one.scored for key, one in read.items()})
+    scored = {key: one.scored for key, one in read.items()}
+    sheet = assemble(plan, table, store, scored, replicated=read_replicates(found, store, score))
     orderings = verdicts(sheet, draws)
     decimals = printed_decimals(table)
     held = tolerance(0.5 * 10.0**-decimals)

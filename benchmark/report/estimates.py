@@ -1,14 +1,14 @@
 """What a run says about each cell of a table: mean and spread over the finished seeds, or why there is no number."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from benchmark.config import FOLDER
 from benchmark.metrics import Convention, Counts, mean_iou, overall_miou
-from benchmark.report.evaluations import Evaluation, evaluations, read_each
+from benchmark.report.evaluations import Evaluation, evaluations, read_each, read_replicates
 from benchmark.report.tolerance import SeedSpread, assumed_spread
 from benchmark.splits import Split
 from benchmark.stage import Stage, closure
@@ -46,6 +46,8 @@ class Estimate:
         scores: finished seed -> scores.
         keys: planned seed -> key of its evaluation stage.
         paper: printed value.
+        replicates: finished seed -> scores of replicates of its evaluation (``benchmark.sharing.replicates``), which
+            enter no other number.
     """
 
     row: str
@@ -54,6 +56,7 @@ class Estimate:
     scores: Mapping[int, Scores]
     keys: Mapping[int, str]
     paper: float | None
+    replicates: Mapping[int, tuple[Scores, ...]] = field(default_factory=dict)
 
     @property
     def n_seeds(self) -> int:
@@ -165,8 +168,9 @@ def estimate(plan: "Plan", table: Table, store: "Store", convention: Convention 
 
     Raises BenchmarkError for damaged counts.
     """
-    scored = read_each(evaluations(plan, table, store), store, partial(score, convention=convention))
-    return assemble(plan, table, store, scored, convention)
+    found, function = evaluations(plan, table, store), partial(score, convention=convention)
+    scored, replicated = read_each(found, store, function), read_replicates(found, store, function)
+    return assemble(plan, table, store, scored, convention, replicated)
 
 
 def score(evaluation: Evaluation, counts: Counts, convention: Convention = "paper") -> Scored:
@@ -175,7 +179,12 @@ def score(evaluation: Evaluation, counts: Counts, convention: Convention = "pape
 
 
 def assemble(
-    plan: "Plan", table: Table, store: "Store", scored: Mapping[str, Scored], convention: Convention = "paper"
+    plan: "Plan",
+    table: Table,
+    store: "Store",
+    scored: Mapping[str, Scored],
+    convention: Convention = "paper",
+    replicated: Mapping[str, tuple[Scored, ...]] | None = None,
 ) -> Sheet:
     """Return the sheet of one table of a plan from its evaluations, which were scored before.
 
@@ -184,6 +193,7 @@ def assemble(
         store: says how stands what is not finished.
         scored: key of an evaluation -> what it yields.
         convention: by which it was scored.
+        replicated: key of an evaluation -> what its replicates yield; ``None`` where nobody asks for their spread.
     """
     cells: dict[tuple[str, str], list[PlannedCell]] = {}
     for cell in plan.of(table.name):
@@ -196,18 +206,29 @@ def assemble(
         overrides=plan.overrides,
         seeds=plan.seeds,
         splits={cell.column: plan.splits[cell.split] for cell in plan.of(table.name) if cell.split in plan.splits},
-        estimates={place: _estimate(seeds, store, scored) for place, seeds in cells.items()},
+        estimates={place: _estimate(seeds, store, scored, replicated or {}) for place, seeds in cells.items()},
         differences=tuple(_differences(plan, table, convention)),
         convention=convention,
         assumed=assumed_spread(plan.profile),
     )
 
 
-def _estimate(cells: "Sequence[PlannedCell]", store: "Store", scored: Mapping[str, Scored]) -> Estimate:
+def _estimate(
+    cells: "Sequence[PlannedCell]",
+    store: "Store",
+    scored: Mapping[str, Scored],
+    replicated: Mapping[str, tuple[Scored, ...]],
+) -> Estimate:
     """Return the estimate of one cell from its plans, one a seed."""
     planned = [(cell, cell.stage) for cell in cells if cell.stage]
     found = {cell.seed: scored[stage.key] for cell, stage in planned if stage.key in scored}
-    scores = {seed: scores for seed, one in found.items() if (scores := one[cells[0].split])}
+    split = cells[0].split
+    scores = {seed: scores for seed, one in found.items() if (scores := one[split])}
+    others = {
+        cell.seed: tuple(scores for one in replicated[stage.key] if (scores := one[split]))
+        for cell, stage in planned
+        if cell.seed in scores and stage.key in replicated
+    }
     undefined = found and not scores
     return Estimate(
         row=cells[0].row,
@@ -216,6 +237,7 @@ def _estimate(cells: "Sequence[PlannedCell]", store: "Store", scored: Mapping[st
         scores=scores,
         keys={cell.seed: stage.key for cell, stage in planned},
         paper=cells[0].printed,
+        replicates=others,
     )
 
 

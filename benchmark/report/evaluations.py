@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from benchmark.metrics import COUNTS_FILE, Counts
+from benchmark.sharing.replicates import load, replicates
 from benchmark.splits import Split
 from benchmark.stage import Stage
 
@@ -81,8 +82,23 @@ def read_each(
     def one(evaluation: Evaluation) -> T:
         return function(evaluation, Counts.load(store.folder(evaluation.stage.key) / COUNTS_FILE))
 
-    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
+    with _threads() as pool:
         return dict(zip((one.stage.key for one in found), pool.map(one, found), strict=True))
+
+
+def read_replicates(
+    found: Sequence[Evaluation], store: "Store", function: Callable[[Evaluation, Counts], T]
+) -> Mapping[str, tuple[T, ...]]:
+    """Return what a function makes of the replicates of each evaluation, if it has any, as ``read_each`` does.
+
+    Raises BenchmarkError for damaged ones.
+    """
+
+    def each(evaluation: Evaluation) -> tuple[T, ...]:
+        return tuple(function(evaluation, load(path)) for path in replicates(evaluation.stage.key, store))
+
+    with _threads() as pool:
+        return {one.stage.key: made for one, made in zip(found, pool.map(each, found), strict=True) if made}
 
 
 def facts(counts: Counts) -> Facts:
@@ -104,3 +120,7 @@ def _evaluation(plan: "Plan", cells: "Sequence[PlannedCell]") -> Evaluation:
     tested = stage.kind == "evaluate" and stage.params.get("part", "test") == "test"
     splits = tuple(plan.splits[name] for name in dict.fromkeys(cell.split for cell in cells))
     return Evaluation(stage, tuple(cells), splits, plan.dataset.test if tested else None)
+
+
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1))

@@ -1,7 +1,7 @@
 """Evaluations from an archive as results of one's own store, so that several people fill one table."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,8 @@ import numpy as np
 from benchmark.execute.messages import job_of
 from benchmark.files import write_bytes, write_json
 from benchmark.metrics import COUNTS_FILE, Counts, overall_miou
+from benchmark.sharing.environments import likely_reason
+from benchmark.sharing.replicates import keep
 from benchmark.stage import closure
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ class Outcome(StrEnum):
     ADDED = "added"
     SAME = "the same"
     DIFFERS = "differ"  # in its counts from what the store has under the same key
+    KEPT = "kept as replicates"  # because they differ
+    OTHER_DATA = "are of other images or labels"  # although the key is the same
     BUSY = "left out because they are being made here"
 
 
@@ -38,25 +42,31 @@ class Merged:
         stage: that makes it.
         outcome: what became of it.
         ours, theirs: overall mIoU in percent where counts differ, else ``None``.
+        reason: why they may differ, in words; empty where they do not.
     """
 
     stage: "Stage"
     outcome: Outcome
     ours: float | None = None
     theirs: float | None = None
+    reason: str = ""
 
 
-def merge(archive: "Archive", restored: "Restored", store: "Store") -> Iterator[Merged]:
+def merge(archive: "Archive", restored: "Restored", store: "Store", *, replicates: bool = False) -> Iterator[Merged]:
     """Add the evaluations of an archive to a store, all at once each, and yield what became of them.
 
-    Results that the store has are compared and kept. Raises BenchmarkError where the store cannot be written.
+    Results that the store has are compared and kept; with ``replicates`` other counts are kept beside them. Raises
+    BenchmarkError where the store cannot be written.
     """
     store.check_writable()
     stages = {stage.key: stage for stage in restored.plan.stages}
     for key in archive.run.evaluations:
         with store.writing():
             added = None if store.find(key) else _add(stages[key], archive, restored, store)
-        yield Merged(stages[key], added) if added else _compared(stages[key], restored.store, store)
+            merged = Merged(stages[key], added) if added else _compared(stages[key], restored.store, store)
+            if replicates and merged.outcome is Outcome.DIFFERS:
+                merged = replace(merged, outcome=_keep(merged.stage, archive, restored, store))
+        yield merged
 
 
 def _add(stage: "Stage", archive: "Archive", restored: "Restored", store: "Store") -> Outcome | None:
@@ -77,12 +87,10 @@ def _add(stage: "Stage", archive: "Archive", restored: "Restored", store: "Store
 
 
 def _publish(stage: "Stage", archive: "Archive", restored: "Restored", store: "Store") -> None:
-    record = archive.run.stages[stage.key].record
-    assert record is not None  # of a finished evaluation, which was checked
     draft = store.draft(stage.key)
     write_bytes(draft / COUNTS_FILE, (restored.store.folder(stage.key) / COUNTS_FILE).read_bytes(), durable=False)
     write_json(draft / "stage.json", job_of(stage, restored.plan, store).spec())
-    write_json(draft / "result.json", _result(record, archive))
+    write_json(draft / "result.json", _result(_record(stage, archive), archive))
     store.publish(stage.key, draft)
 
 
@@ -91,6 +99,12 @@ def _describe(stage: "Stage", plan: "Plan", store: "Store") -> None:
     path = store.work(stage.key) / "stage.json"
     if not store.find(stage) and not path.exists():
         write_json(path, job_of(stage, plan, store).spec())
+
+
+def _record(stage: "Stage", archive: "Archive") -> "Record":
+    record = archive.run.stages[stage.key].record
+    assert record is not None  # of a finished evaluation, which was checked
+    return record
 
 
 def _result(record: "Record", archive: "Archive") -> dict[str, Any]:
@@ -123,11 +137,16 @@ def _attempt(attempt: "Attempt", record: "Record") -> Mapping[str, Any]:
 
 def _compared(stage: "Stage", theirs: "Store", ours: "Store") -> Merged:
     own, other = (Counts.load(store.folder(stage.key) / COUNTS_FILE) for store in (ours, theirs))
-    if _equal(own, other):
+    if own.equals(other):
         return Merged(stage, Outcome.SAME)
-    return Merged(stage, Outcome.DIFFERS, overall_miou(own), overall_miou(other))
+    values = overall_miou(own), overall_miou(other)
+    if own.image_ids != other.image_ids or not np.array_equal(own.ground_truth, other.ground_truth):
+        return Merged(stage, Outcome.OTHER_DATA, *values, "scored on other images or labels, which no environment does")
+    return Merged(stage, Outcome.DIFFERS, *values, likely_reason(stage, ours, theirs))
 
 
-def _equal(a: Counts, b: Counts) -> bool:
-    names = ("intersection", "prediction", "ground_truth", "prediction_on_ignored")
-    return a.image_ids == b.image_ids and all(np.array_equal(getattr(a, name), getattr(b, name)) for name in names)
+def _keep(stage: "Stage", archive: "Archive", restored: "Restored", store: "Store") -> Outcome:
+    """Keep an evaluation as a replicate of the store's own."""
+    counts = restored.store.folder(stage.key) / COUNTS_FILE
+    keep(counts, _result(_record(stage, archive), archive), stage.key, store)
+    return Outcome.KEPT

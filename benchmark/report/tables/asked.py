@@ -6,7 +6,7 @@ from benchmark.errors import BenchmarkError, unknown
 
 OURS, PAPER = "ours", "paper"
 NOTES = ("sd", "interval", "images")  # that stand with a value
-PIECES = (OURS, *NOTES, "difference", "verdict", "seeds", "base", "miou")
+PIECES = (OURS, *NOTES, "difference", "verdict", "seeds", "replicates", "base", "miou")
 MOST_DECIMALS = 6
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from benchmark.report.estimates import Sheet
+from benchmark.report.replication import between, of_replicates, replicated_words
 from benchmark.report.tables.asked import NOTES, PAPER
 from benchmark.report.tables.grid import Grid, Side
 from benchmark.report.tolerance import rules
@@ -18,6 +19,7 @@ def caption_lines(grid: Grid) -> list[str]:
         *_brackets(grid),
         *([reported_words(sheet)] if sheet.table.reported else []),
         *_undefined(sheet),
+        *_replicates(grid),
         *([_paper(sheet)] if any(part.whose == PAPER for part in grid.parts) else []),
         *(_other(grid.side(name), sheet) for name in grid.references if name != PAPER),
         *_differences(grid),
@@ -87,7 +89,26 @@ def _other(side: Side, ours: Sheet) -> str:
     by = f", by {side.by}" if side.by else ""
     differences = list(_unlike(ours, side.sheet))
     unlike = f"; unlike this run: {', '.join(differences)}" if differences else ""
-    return f"{side.name}: {_run(side.sheet)}{by}{unlike}."
+    return f"{side.name}: {_run(side.sheet)}{by}{unlike}{_shared(side.sheet, ours)}."
+
+
+def _shared(theirs: Sheet, ours: Sheet) -> str:
+    """Return how far values with the same keys are apart, where there are any."""
+    apart = between(ours, theirs)
+    shared = len(apart.differences) + apart.same
+    if not shared:
+        return ""
+    words = f"differ {apart}" if apart.differences else "differ"
+    return f"; of {shared} values with the same keys (seeds included) {len(apart.differences) or 'none'} {words}"
+
+
+def _replicates(grid: Grid) -> Iterator[str]:
+    """Yield how far replicates are from this run, and what their column shows."""
+    apart = of_replicates(grid.sheet)
+    if apart.differences:
+        yield f"{replicated_words(apart)}."
+    if any(part.kind == "replicates" for part in grid.parts):
+        yield "replicates: ours minus the replicates of the same seeds, mean ± sample standard deviation, in points."
 
 
 def _unlike(ours: Sheet, theirs: Sheet) -> Iterator[str]:

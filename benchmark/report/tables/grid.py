@@ -9,12 +9,13 @@ from benchmark.report.certainty import over_images, over_seeds
 from benchmark.report.claims import Judgement, printed_decimals
 from benchmark.report.estimates import Estimate, Sheet, Status
 from benchmark.report.intervals import Interval
+from benchmark.report.replication import of_cell
 from benchmark.report.tables.asked import NOTES, OURS, PAPER, Asked
 
 NOTHING = "--"
 UNAVAILABLE: Status = "not available yet"
 
-Kind = Literal["value", "difference", "verdict", "seeds", "base", "miou"]
+Kind = Literal["value", "difference", "verdict", "seeds", "replicates", "base", "miou"]
 
 
 @dataclass(frozen=True)
@@ -246,8 +247,18 @@ class Grid:
             return Entry(self._verdicts.get((cell.row, cell.column), NOTHING))
         if kind == "seeds":
             return Entry(str(cell.n_seeds), number=cell.n_seeds)
+        if kind == "replicates":
+            return self._replicates(cell)
         number = cell.base if kind == "base" else cell.overall
         return Entry(NOTHING if number is None else f"{number:.{self.decimals}f}", number=number)
+
+    def _replicates(self, cell: Estimate) -> Entry:
+        """Return how far a cell is from its replicates."""
+        apart = of_cell(cell)
+        if apart.mean is None:
+            return Entry(NOTHING)
+        notes = () if apart.sd is None else (f"± {apart.sd:.{self.decimals}f}",)
+        return Entry(self._signed(apart.mean), notes, apart.mean)
 
     @cached_property
     def _verdicts(self) -> Mapping[tuple[str, str], str]:

@@ -91,7 +91,7 @@ def entry_text(part: Part, entry: Entry) -> str:
         return NOTHING
     if part.kind == "verdict" or (entry.number is None and entry.text != NOTHING):
         return rf"\emph{{{escaped(entry.text)}}}"
-    if part.kind == "difference" and entry.number is not None:
+    if part.kind in {"difference", "replicates"} and entry.number is not None:
         return f"${entry.text}$"
     if part.printed:
         return _grey(entry.text)

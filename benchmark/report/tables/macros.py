@@ -4,6 +4,7 @@ import re
 from collections.abc import Container, Iterator
 from typing import NamedTuple
 
+from benchmark.report.replication import of_cell
 from benchmark.report.tables.asked import OURS, PAPER
 from benchmark.report.tables.grid import Entry, Grid, Part
 from benchmark.report.tables.latex import entry_text
@@ -50,6 +51,8 @@ def _commands(grid: Grid, row: str, column: str) -> Iterator[_Command]:
         yield _Command(suffix, _text(part, entry))
         if part.computed:
             yield from _notes(grid, part.whose, row, column, suffix)
+        elif part.kind == "replicates" and (sd := of_cell(grid.sheet[row, column]).sd) is not None:
+            yield _Command(f"{suffix}SD", f"{sd:.{grid.decimals}f}")
 
 
 def _suffix(part: Part) -> str:

@@ -5,6 +5,7 @@ import io
 from collections.abc import Iterator
 
 from benchmark.report.estimates import Estimate
+from benchmark.report.replication import of_cell
 from benchmark.report.tables.asked import OURS, PAPER
 from benchmark.report.tables.grid import Entry, Grid, Part
 
@@ -44,6 +45,11 @@ def _chosen(grid: Grid, cell: Estimate) -> Iterator[tuple[str, str]]:
         yield _name(part), _text(grid, part, entry)
         if part.computed:
             yield from _notes(grid, part.whose, cell)
+        elif part.kind == "replicates":
+            apart = of_cell(cell)
+            yield "replicates_sd", _exact(grid, apart.sd)
+            yield "replicates_max", _exact(grid, apart.largest)
+            yield "n_replicates", str(len(apart.differences))
 
 
 def _name(part: Part) -> str:

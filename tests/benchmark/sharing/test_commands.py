@@ -169,7 +169,9 @@ def test_merged_results_that_differ_are_listed_with_exit_code_4(
     assert "evaluations: 0 added, 0 the same, 12 differ\n" in said.out
     assert "differ: table 2, Basic, Split 1, seed 0 [" in said.out
     assert "]: overall mIoU 56.0000 here, 50.0000 there\n" in said.out
-    assert said.err == "the same keys have other counts; those of this store are kept\n"
+    assert said.err == (
+        "the same keys have other counts; those of this store are kept; --replicates keeps the others beside them\n"
+    )
 
 
 def test_merging_keeps_no_run(archive: Path, bob: Path, capsys: Captured) -> None:

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from benchmark.errors import BenchmarkError
@@ -104,13 +103,23 @@ def test_other_counts_under_the_same_key_are_a_finding_and_ours_stay(people: Any
     assert (bob.store.folder(stage.key) / "counts.npz").read_bytes() == before
 
 
-@pytest.mark.parametrize("field", ["image_ids", "prediction_on_ignored"])
-def test_every_part_of_the_counts_is_compared(people: Any, field: str) -> None:
+@pytest.mark.parametrize(
+    ("field", "outcome"),
+    [
+        ("image_ids", Outcome.OTHER_DATA),
+        ("ground_truth", Outcome.OTHER_DATA),
+        ("prediction", Outcome.DIFFERS),
+        ("prediction_on_ignored", Outcome.DIFFERS),
+    ],
+)
+def test_every_part_of_the_counts_is_compared(people: Any, field: str, outcome: Outcome) -> None:
     anna, bob = people("anna", [40.0]), people("bob", [])
     counts = counts_with(20, bob.plan.splits["S1"].novel, 40.0)
-    changed = ("another",) if field == "image_ids" else np.ones_like(counts.prediction)
+    changed = ("another",) if field == "image_ids" else getattr(counts, field) + 1
     finish(bob.store, bob.stage(*CELL), 0, Counts(**{**vars(counts), field: changed}))
-    assert outcomes(merged(anna, bob.store)) == [Outcome.DIFFERS]
+    (found,) = merged(anna, bob.store)
+    assert found.outcome is outcome
+    assert ("no environment" in found.reason) == (outcome is Outcome.OTHER_DATA)
 
 
 def test_what_is_being_made_here_is_left_alone(people: Any) -> None:
