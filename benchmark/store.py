@@ -4,7 +4,8 @@
 (what came out and how), ``curves.jsonl``, ``log.txt`` and ``attempts/<number>/`` with record, log and error of every
 attempt. ``work/<key>/`` holds the lock, attempts, checkpoints (``scratch/``), progress and curves of a stage that is
 being made, was interrupted or failed; of a stage that was made elsewhere, and on which an imported result rests, it
-holds ``stage.json`` alone.
+holds ``stage.json`` alone. ``replicates/<key>/`` holds other counts of an evaluation that is finished here
+(``benchmark.sharing.replicates``).
 """
 
 import re

@@ -20,8 +20,9 @@ def command(selection: Selection, by: str) -> None:
     """Write one zip file with the description of a run, the counts of its finished evaluations, and checksums.
 
     It is DATASET-PROFILE.zip in the folder of the results, unless --out names another folder or a file that ends in
-    .zip. It does not say on which machine or by which user anything was made. Exit code 1 while cells that could be run
-    lack seeds.
+    .zip. It names the processor and the software that made the results, neither machines nor users. Replicates (`import
+    --merge --replicates`) are not in it: pass on the archives that they came from. Exit code 1 while cells that could
+    be run lack seeds.
     """
     from benchmark.report import estimate
 
@@ -34,6 +35,7 @@ def command(selection: Selection, by: str) -> None:
 def _write(plan: "Plan", selection: Selection, by: str) -> None:
     from benchmark.sharing.archive import export
     from benchmark.sharing.describing import places
+    from benchmark.sharing.replicates import replicates
     from benchmark.sharing.wording import progress
 
     path = _path(selection)
@@ -41,6 +43,8 @@ def _write(plan: "Plan", selection: Selection, by: str) -> None:
     click.echo(path)
     size = path.stat().st_size / 1e6
     click.echo(f"{size:.1f} MB; {progress(manifest.run)}; `import {path}` checks it.", err=True)
+    if number := sum(len(replicates(key, selection.store)) for key in manifest.run.evaluations):
+        click.echo(f"note: {number} replicate{' is' if number == 1 else 's are'} not in it.", err=True)
     for place in places(manifest.run):
         click.echo(f"note: it names {place}, which is part of the key of a stage.", err=True)
 

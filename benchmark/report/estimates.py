@@ -225,7 +225,7 @@ def _estimate(
     split = cells[0].split
     scores = {seed: scores for seed, one in found.items() if (scores := one[split])}
     others = {
-        cell.seed: tuple(scores for one in replicated[stage.key] if (scores := one[split]))
+        cell.seed: tuple(other for one in replicated[stage.key] if (other := one[split]))
         for cell, stage in planned
         if cell.seed in scores and stage.key in replicated
     }

@@ -6,8 +6,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from benchmark.report.claims import Judged, Judgement
+from benchmark.report.estimates import Sheet
 from benchmark.report.intervals import Interval
 from benchmark.report.orderings import Comparison
+from benchmark.report.replication import of_replicates, replicates_words
 from benchmark.report.tolerance import rules
 from benchmark.report.wording import columns, heading, run_words
 
@@ -75,6 +77,7 @@ def as_data(judgement: Judgement) -> dict[str, Any]:
         "tolerance": {"size": held.size, "rounding": held.rounding, "sd": held.sd, "factor": held.factor},
         "assumed_seed_spread": sheet.assumed.model_dump() if sheet.assumed else None,
         "confidence": rules().confidence,
+        "replicates": _replicates_data(sheet),
         "values": [_cell_data(cell) for cell in judgement.cells],
         "orderings": [
             {"ordering": one.ordering, "outcome": one.outcome, "comparisons": [*map(_comparison_data, one.comparisons)]}
@@ -95,6 +98,8 @@ def _heading(judgement: Judgement) -> Iterator[str]:
     if sheet.assumed:
         weight = f"worth {sheet.assumed.weight:g} degrees of freedom"
         yield f"SD over seeds, taken beforehand: {sheet.assumed.sd:g}, {weight}; {sheet.assumed.source}."
+    if words := replicates_words(sheet):
+        yield words
 
 
 def _title() -> list[str]:
@@ -151,6 +156,14 @@ def _exact(number: float | None) -> str:
 
 def _ends(interval: Interval | None) -> tuple[str, str]:
     return ("", "") if interval is None else (_exact(interval.low), _exact(interval.high))
+
+
+def _replicates_data(sheet: Sheet) -> dict[str, Any] | None:
+    apart = of_replicates(sheet)
+    if not apart.differences:
+        return None
+    numbers = {name: getattr(apart, name) for name in ("mean", "sd", "largest", "seed_sd")}
+    return {"values": len(apart.differences), **numbers}
 
 
 def _cell_data(cell: Judged) -> dict[str, Any]:

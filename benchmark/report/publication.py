@@ -24,6 +24,7 @@ from benchmark.report.pages import Page
 from benchmark.report.pictures import picture
 from benchmark.report.plots import plot
 from benchmark.report.tables import FORMS, Asked, Side, render
+from benchmark.sharing.replicates import provenances
 from benchmark.splits import Split
 from benchmark.stage import canonical_json
 
@@ -117,7 +118,8 @@ def file_stem(name: str) -> str:
 
 def provenance(sheet: Sheet, store: "Store") -> dict[str, Any]:
     """Return where every number of a table comes from, as JSON values; the numbers themselves unrounded."""
-    made = [store.result(key)["provenance"] for key in sorted(_finished_keys(sheet, store))]
+    keys = sorted(_finished_keys(sheet, store))
+    made = [store.result(key)["provenance"] for key in keys]
     return {
         "table": sheet.table.name,
         "title": sheet.table.title,
@@ -137,6 +139,7 @@ def provenance(sheet: Sheet, store: "Store") -> dict[str, Any]:
         "packages": _distinct(made, "packages"),
         "devices": _distinct(made, "device"),
         "imported_from": sorted({origin(one) for one in made} - {""}),
+        "replicates_from": sorted({origin(one) for key in keys for one in provenances(key, store)} - {""}),
         "cells": [_cell(cell) for cell in sheet],
         "orderings": [str(verdict) for verdict in verdicts(sheet)],
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -185,6 +188,7 @@ def _cell(cell: Estimate) -> dict[str, Any]:
         "delta": cell.delta,
         "seeds": {str(seed): scores._asdict() for seed, scores in cell.scores.items()},
         "stages": {str(seed): key for seed, key in cell.keys.items()},
+        "replicates": {str(seed): [one._asdict() for one in several] for seed, several in cell.replicates.items()},
     }
 
 

@@ -5,7 +5,7 @@ how much those of two seeds do: where it is as much, a seed does not pin a value
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from statistics import fmean, stdev
 
 from benchmark.report.estimates import Estimate, Scores, Sheet
@@ -18,8 +18,8 @@ class Divergence:
     """What lies between results of the same keys.
 
     Attributes:
-        differences: ours minus theirs in points of novel mIoU, one for each pair of values.
-        same: number of values that were left out because both are the same, as they are from one environment.
+        differences: ours minus theirs in points of novel mIoU, one for each pair of values that are not the same.
+        same: number of pairs that are, as they are from one environment.
         seed_sd: standard deviation of the difference between two seeds of the same cells, in points; ``None`` where no
             cell has two.
     """
@@ -48,10 +48,21 @@ class Divergence:
         return f"by up to {self.largest or 0.0:.2f} points{spread}"
 
 
-def replicated_words(apart: Divergence) -> str:
-    """Return how far replicates are apart from a run's own values; there is at least one."""
+def replicates_words(sheet: Sheet) -> str:
+    """Return the sentence on the replicates of a table, nothing where there are none."""
+    apart = of_replicates(sheet)
     number = len(apart.differences)
-    return f"The same seeds in another environment (replicates): {number} value{'s'[: number != 1]} differ {apart}"
+    values = "1 value differs" if number == 1 else f"{number} values differ"
+    return f"The same seeds in another environment (replicates): {values} {apart}." if number else ""
+
+
+def shared_words(ours: Sheet, theirs: Sheet) -> str:
+    """Return how far the values of another run are from ours that have the same keys, nothing where none has."""
+    apart = between(ours, theirs)
+    number = len(apart.differences)
+    differ = "none differs" if not number else f"1 differs {apart}" if number == 1 else f"{number} differ {apart}"
+    shared = number + apart.same
+    return f"of {shared} value{'s'[: shared != 1]} of the same stages and seeds, {differ}" if shared else ""
 
 
 def of_cell(cell: Estimate) -> Divergence:
@@ -68,33 +79,26 @@ def between(ours: Sheet, theirs: Sheet) -> Divergence:
     """Return how far the values of two runs are apart that have the same keys and the same novel classes."""
     alike = {column for column, split in ours.splits.items() if theirs.splits.get(column) == split}
     others = [(cell, theirs.estimates.get((cell.row, cell.column))) for cell in ours if cell.column in alike]
-    shared = [(cell, list(_shared(cell, other))) for cell, other in others if other]
-    unequal = [(cell, [(one, other) for one, other in pairs if one != other]) for cell, pairs in shared]
-    same = sum(len(pairs) for _, pairs in shared) - sum(len(pairs) for _, pairs in unequal)
-    return replace(_divergence(unequal), same=same)
+    return _divergence((cell, _shared(cell, other)) for cell, other in others if other)
 
 
 def _replicated(cell: Estimate) -> Iterator[Pair]:
-    for seed in _seeds(cell):
+    for seed in {cell.keys[seed]: seed for seed in cell.scores}.values():  # those that share a result once
         yield from ((cell.scores[seed], theirs) for theirs in cell.replicates.get(seed, ()))
 
 
 def _shared(ours: Estimate, theirs: Estimate) -> Iterator[Pair]:
-    for seed in _seeds(ours):
-        if seed in theirs.scores and theirs.keys[seed] == ours.keys[seed]:
-            yield ours.scores[seed], theirs.scores[seed]
-
-
-def _seeds(cell: Estimate) -> Iterable[int]:
-    """Return the finished seeds of a cell, one of those that share a result."""
-    return {cell.keys[seed]: seed for seed in cell.scores}.values()
+    first, second = ({cell.keys[seed]: scores for seed, scores in cell.scores.items()} for cell in (ours, theirs))
+    yield from ((first[key], second[key]) for key in first if key in second)
 
 
 def _divergence(found: Iterable[tuple[Estimate, Iterable[Pair]]]) -> Divergence:
-    pairs = [(cell, list(several)) for cell, several in found]
+    pairs = [(cell, ours, theirs) for cell, several in found for ours, theirs in several]
+    unequal = [(cell, ours.novel - theirs.novel) for cell, ours, theirs in pairs if ours != theirs]
     return Divergence(
-        differences=tuple(ours.novel - theirs.novel for _, several in pairs for ours, theirs in several),
-        seed_sd=_seed_sd(cell for cell, several in pairs if several),
+        differences=tuple(difference for _, difference in unequal),
+        same=len(pairs) - len(unequal),
+        seed_sd=_seed_sd({(cell.row, cell.column): cell for cell, _ in unequal}.values()),
     )
 
 

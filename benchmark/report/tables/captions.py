@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from benchmark.report.estimates import Sheet
-from benchmark.report.replication import between, of_replicates, replicated_words
+from benchmark.report.replication import replicates_words, shared_words
 from benchmark.report.tables.asked import NOTES, PAPER
 from benchmark.report.tables.grid import Grid, Side
 from benchmark.report.tolerance import rules
@@ -85,28 +85,18 @@ def _paper(sheet: Sheet) -> str:
 
 
 def _other(side: Side, ours: Sheet) -> str:
-    """Return whose run another is, and in what it differs from this one."""
+    """Return whose run another is, in what it differs from this one, and how far values are that should not."""
     by = f", by {side.by}" if side.by else ""
     differences = list(_unlike(ours, side.sheet))
     unlike = f"; unlike this run: {', '.join(differences)}" if differences else ""
-    return f"{side.name}: {_run(side.sheet)}{by}{unlike}{_shared(side.sheet, ours)}."
-
-
-def _shared(theirs: Sheet, ours: Sheet) -> str:
-    """Return how far values with the same keys are apart, where there are any."""
-    apart = between(ours, theirs)
-    shared = len(apart.differences) + apart.same
-    if not shared:
-        return ""
-    words = f"differ {apart}" if apart.differences else "differ"
-    return f"; of {shared} values with the same keys (seeds included) {len(apart.differences) or 'none'} {words}"
+    shared = f"; {words}" if (words := shared_words(ours, side.sheet)) else ""
+    return f"{side.name}: {_run(side.sheet)}{by}{unlike}{shared}."
 
 
 def _replicates(grid: Grid) -> Iterator[str]:
     """Yield how far replicates are from this run, and what their column shows."""
-    apart = of_replicates(grid.sheet)
-    if apart.differences:
-        yield f"{replicated_words(apart)}."
+    if words := replicates_words(grid.sheet):
+        yield words
     if any(part.kind == "replicates" for part in grid.parts):
         yield "replicates: ours minus the replicates of the same seeds, mean ± sample standard deviation, in points."
 

@@ -1,6 +1,7 @@
 """``export``, ``import`` and ``runs`` on the command line, and the other verbs on a store with imported results."""
 
 import json
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -17,6 +18,9 @@ from benchmark.store import Store
 from tests.benchmark.report.conftest import counts_with, finish
 
 Captured = pytest.CaptureFixture[str]
+ALIKE_AT_THE_END = (
+    "the recorded environments are the same, but those of the stages before are not recorded on both sides"
+)
 SELECTION = ("--table", "2", "--profile", "smoke")
 
 
@@ -145,9 +149,9 @@ def test_a_run_that_was_damaged_is_listed_as_that(archive: Path, bob: Path, caps
     assert "this is no zip file" in capsys.readouterr().out
 
 
-def merged(archive: Path, store: Path, capsys: Captured) -> tuple[int, Any]:
+def merged(archive: Path, store: Path, capsys: Captured, *more: str) -> tuple[int, Any]:
     capsys.readouterr()
-    code = main(["import", str(archive), "--merge", "--store", str(store)])
+    code = main(["import", str(archive), "--merge", *more, "--store", str(store)])
     return code, capsys.readouterr()
 
 
@@ -172,6 +176,94 @@ def test_merged_results_that_differ_are_listed_with_exit_code_4(
     assert said.err == (
         "the same keys have other counts; those of this store are kept; --replicates keeps the others beside them\n"
     )
+
+
+def test_one_line_names_the_reason_of_all_that_differ_for_it(
+    store: Path, archive: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    other = Store(fill(tmp_path / "other" / "store", 0, 44.0))
+    keys = list(other.keys())
+    for key in keys:
+        cpu = "AMD EPYC" if key == keys[0] else "Intel Xeon"
+        made = {"arithmetic": {"cpu": cpu}, "device": "cpu", "threads": 1, "packages": {"torch": "2.15.0"}}
+        write_json(other.folder(key) / "result.json", other.result(key) | {"provenance": made})
+        theirs = made | {"arithmetic": {"cpu": "AMD EPYC"}}
+        write_json(Store(store).folder(key) / "result.json", {"summary": {}, "provenance": theirs})
+    main(["export", *options(store, "--out", str(archive))])
+    _, said = merged(archive, other.root, capsys)
+    assert sorted(said.out.splitlines()[-2:]) == [
+        f"1 evaluation: {ALIKE_AT_THE_END}",
+        "11 evaluations: made differently, which is the likely reason: CPU: Intel Xeon here, AMD EPYC there",
+    ]
+    assert said.out.count("CPU:") == 1
+
+
+def test_replicates_are_kept_and_their_spread_is_shown(archive: Path, tmp_path: Path, capsys: Captured) -> None:
+    other = fill(tmp_path / "other" / "store", 0, 44.0)
+    where = options(other)[2:]
+    main(["table", "2", *where, "--format", "csv"])
+    before = capsys.readouterr().out
+    code, said = merged(archive, other, capsys, "--replicates")
+    assert (code, said.err) == (Exit.OK, "")
+    assert "evaluations: 0 added, 0 the same, 12 kept as replicates\n" in said.out
+    assert merged(archive, other, capsys, "--replicates")[0] == Exit.OK
+    assert merged(archive, other, capsys)[0] == Exit.MISSED
+    assert main(["table", "2", *where, "--format", "csv"]) == Exit.OK
+    assert capsys.readouterr().out == before
+    words = (
+        "The same seeds in another environment (replicates): 12 values differ by up to 6.00 points: SD of the "
+        "differences 0.00, mean -6.00.\n"
+    )
+    main(["table", "2", *where])
+    assert words in capsys.readouterr().out
+    main(["compare", *options(other)])
+    assert words in capsys.readouterr().out
+    main(["compare", *options(other), "--json"])
+    (content,) = json.loads(capsys.readouterr().out)
+    expected = {"values": 12, "mean": -6.0, "sd": 0.0, "largest": 6.0, "seed_sd": None}
+    assert content["replicates"] == pytest.approx(expected, abs=1e-9)
+    main(["table", "2", *where, "--format", "csv", "--columns", "ours,replicates"])
+    assert capsys.readouterr().out.splitlines()[:2] == [
+        "row,column,novel_miou,replicates,replicates_sd,replicates_max,n_replicates,status",
+        "Basic,Split 1,44.0000,-6.0000,,6.0000,1,done",
+    ]
+
+
+def test_replicates_stay_here(archive: Path, bob: Path, tmp_path: Path, capsys: Captured) -> None:
+    other = fill(tmp_path / "other" / "store", 0, 44.0)
+    merged(archive, other, capsys, "--replicates")
+    again, page = tmp_path / "again.zip", tmp_path / "report.html"
+    assert main(["export", *options(other, "--out", str(again))]) == Exit.OK
+    assert capsys.readouterr().err.endswith("\nnote: 12 replicates are not in it.\n")
+    assert merged(again, bob, capsys)[0] == Exit.OK
+    assert not (bob / "replicates").exists()
+    main(["export", *options(bob, "--out", str(again))])
+    assert "note:" not in capsys.readouterr().err
+    assert main(["report", *options(other, "--pictures", "0", "--out", str(page))]) == Exit.OK
+    assert main(["verify", str(page)]) == Exit.OK
+
+
+def test_a_damaged_replicate_is_named_and_never_a_number(archive: Path, tmp_path: Path, capsys: Captured) -> None:
+    other = fill(tmp_path / "other" / "store", 0, 44.0)
+    merged(archive, other, capsys, "--replicates")
+    path = next((other / "replicates").glob("*/*/counts.npz"))
+    counts_with(20, (), 10.0, 10.0).save(path)
+    for arguments in (["table", "2", *options(other)[2:]], ["compare", *options(other)]):
+        assert main(arguments) == Exit.USAGE
+        found = capsys.readouterr()
+        assert (found.out, found.err[: found.err.index("Delete")]) == (
+            "",
+            f"error: {path}: this replicate is damaged: its SHA-256 is not the name of its folder. ",
+        )
+    shutil.rmtree(path.parent)
+    assert merged(archive, other, capsys, "--replicates")[0] == Exit.OK
+    main(["table", "2", *options(other)[2:]])
+    assert "12 values differ by up to 6.00 points" in capsys.readouterr().out
+
+
+def test_replicates_are_a_matter_of_merging(archive: Path, bob: Path, capsys: Captured) -> None:
+    assert main(["import", str(archive), "--replicates", "--store", str(bob)]) == Exit.USAGE
+    assert "add --merge" in capsys.readouterr().err
 
 
 def test_merging_keeps_no_run(archive: Path, bob: Path, capsys: Captured) -> None:

@@ -14,6 +14,7 @@ from benchmark.report.publication import provenance
 from benchmark.sharing.archive import export
 from benchmark.sharing.merging import Merged, Outcome, merge
 from benchmark.sharing.reading import unpacked
+from benchmark.sharing.replicates import provenances, replicates
 from benchmark.store import Store
 from tests.benchmark.report.conftest import counts_with, finish
 
@@ -30,11 +31,11 @@ def people(make_run: Callable[..., Any]) -> Any:
     return make
 
 
-def merged(run: Any, store: Store, by: str = "Anna") -> list[Merged]:
+def merged(run: Any, store: Store, by: str = "Anna", *, replicates: bool = False) -> list[Merged]:
     path = run.store.root.with_suffix(".zip")
     export(run.plan, run.store, path, by)
     with unpacked(path) as (archive, restored):
-        return list(merge(archive, restored, store))
+        return list(merge(archive, restored, store, replicates=replicates))
 
 
 def outcomes(found: list[Merged]) -> list[Outcome]:
@@ -120,6 +121,60 @@ def test_every_part_of_the_counts_is_compared(people: Any, field: str, outcome: 
     (found,) = merged(anna, bob.store)
     assert found.outcome is outcome
     assert ("no environment" in found.reason) == (outcome is Outcome.OTHER_DATA)
+
+
+@pytest.fixture
+def differing(people: Any) -> Any:
+    """Anna's and Bob's runs: the same two seeds, the first with the same counts, the second with others."""
+    anna, bob = people("anna", [40.0, 41.0]), people("bob", [40.0])
+    finish(bob.store, bob.stage(*CELL, 1), 1, counts_with(20, bob.plan.splits["S1"].novel, 41.5))
+    return anna, bob
+
+
+def test_other_counts_are_kept_beside_ours_if_asked_for(differing: Any) -> None:
+    anna, bob = differing
+    same, key = (bob.stage(*CELL, seed).key for seed in (0, 1))
+    before = {path: path.read_bytes() for path in bob.store.folder(key).iterdir()}
+    for _ in range(2):
+        assert outcomes(merged(anna, bob.store, replicates=True)) == [Outcome.SAME, Outcome.KEPT]
+        (path,) = replicates(key, bob.store)
+        assert path.read_bytes() == (anna.store.folder(key) / "counts.npz").read_bytes()
+    assert {path: path.read_bytes() for path in bob.store.folder(key).iterdir()} == before
+    assert replicates(same, bob.store) == ()
+    (origin,) = next(provenances(key, bob.store))["imported"]
+    assert origin["by"] == "Anna"
+    assert bob.sheet[CELL].mean == pytest.approx((40.0 + 41.5) / 2)
+
+
+def test_without_being_asked_nothing_is_kept(differing: Any) -> None:
+    anna, bob = differing
+    assert outcomes(merged(anna, bob.store)) == [Outcome.SAME, Outcome.DIFFERS]
+    assert not (bob.store.root / "replicates").exists()
+
+
+def test_counts_of_other_data_are_no_replicate(people: Any) -> None:
+    anna, bob = people("anna", [40.0]), people("bob", [])
+    counts = counts_with(20, bob.plan.splits["S1"].novel, 40.0)
+    finish(bob.store, bob.stage(*CELL), 0, Counts(**{**vars(counts), "image_ids": ("another",)}))
+    assert outcomes(merged(anna, bob.store, replicates=True)) == [Outcome.OTHER_DATA]
+    assert not (bob.store.root / "replicates").exists()
+
+
+def test_the_environment_travels_and_is_named_where_counts_differ(differing: Any, people: Any) -> None:
+    anna, bob = differing
+    stage = bob.stage(*CELL, 1)
+    for run, cpu in ((anna, "Intel Xeon"), (bob, "AMD EPYC")):
+        made = run.store.result(stage.key)["provenance"] | {
+            "arithmetic": {"cpu": cpu, "level": "machine"},
+            "threads": 1,
+        }
+        rewrite(run.store, stage.key, {"provenance": made})
+    carl = people("carl", [])
+    merged(anna, carl.store)
+    assert carl.store.result(stage.key)["provenance"]["arithmetic"] == {"cpu": "Intel Xeon", "level": "machine"}
+    same, differs = merged(carl, bob.store)
+    assert same.reason == ""
+    assert differs.reason == "made differently, which is the likely reason: CPU: AMD EPYC here, Intel Xeon there"
 
 
 def test_what_is_being_made_here_is_left_alone(people: Any) -> None:
