@@ -12,7 +12,7 @@ from benchmark.store import Store
 
 EPYC = {"level": "machine", "cpu": "AMD EPYC", "capability": "AVX2", "onednn": "", "mkl": "", "blas": "OpenBLAS 0.3.29"}
 XEON = EPYC | {"cpu": "Intel Xeon", "capability": "AVX512", "onednn": "AVX512_CORE"}
-OLD = {
+OLD: dict[str, Any] = {
     "git_commit": "a" * 40,
     "git_dirty": False,
     "python": "3.11.7",
