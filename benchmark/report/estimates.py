@@ -227,7 +227,7 @@ def _estimate(
     others = {
         cell.seed: tuple(other for one in replicated[stage.key] if (other := one[split]))
         for cell, stage in planned
-        if cell.seed in scores and stage.key in replicated
+        if stage.key in replicated
     }
     undefined = found and not scores
     return Estimate(

@@ -88,6 +88,11 @@ def test_old_results_do_not_know_their_cpu(reason: Any) -> None:
     )
 
 
+def test_a_fact_that_differs_in_one_stage_is_told_once_though_another_lacks_it(reason: Any) -> None:
+    trained = NEW | {"arithmetic": EPYC | {"cpu": "Intel Core"}}
+    assert reason((NEW, NEW), (trained, OLD)).endswith(" reason: CPU: AMD EPYC here, Intel Core there")
+
+
 def test_the_same_environments_leave_chance_and_damage(reason: Any) -> None:
     assert reason((NEW, NEW), (NEW, NEW)) == (
         "the recorded environments are the same, so computing again gives other numbers even there (as some GPU "
