@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Literal
 
 _PACKAGE = Path(__file__).resolve().parent
+INSTALLED_DATA = _PACKAGE / "data"
 _IN_CHECKOUT = {"splits": Path("splits"), "paper": Path("results", "paper")}
 
 
 def data_folder(kind: Literal["splits", "paper"]) -> Path:
     """Return the folder of the class splits or of the paper's printed values."""
-    installed = _PACKAGE / "data" / kind
+    installed = INSTALLED_DATA / kind
     return installed if installed.is_dir() else _PACKAGE.parent / _IN_CHECKOUT[kind]
 
 
@@ -19,5 +20,5 @@ def folders_beside_package() -> Mapping[Path, Path]:
     return {
         place: _PACKAGE.parent / place
         for kind, place in _IN_CHECKOUT.items()
-        if not (_PACKAGE / "data" / kind).is_dir()
+        if not (INSTALLED_DATA / kind).is_dir()
     }

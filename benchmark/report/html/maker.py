@@ -1,20 +1,15 @@
 """Which code made a page: pages of the same code are the same to the last character."""
 
-import hashlib
 from functools import cache
-from pathlib import Path
 
-_PACKAGE = Path(__file__).resolve().parents[2]
-_PARTS = ("report", "sharing", "metrics.py")
-_SUFFIXES = {".py", ".yaml", ".html", ".svg", ".css", ".js"}
+from benchmark.paths import data_folder
+from benchmark.sources import below, digest, sources
 
 
 @cache
 def maker() -> str:
-    """Return the SHA-256 of the files of ``benchmark.report`` and ``benchmark.sharing``, and of the metrics."""
-    files = [path for part in _PARTS for path in (_PACKAGE / part, *(_PACKAGE / part).rglob("*"))]
-    digest = hashlib.sha256()
-    for path in sorted(path for path in files if path.suffix in _SUFFIXES):
-        digest.update(f"{path.relative_to(_PACKAGE).as_posix()}\0".encode())
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
+    """Return the SHA-256 of all that this package imports, of its templates, and of the data that it renders.
+
+    Tables and their printed values travel inside a page; the titles of data sets, which captions name, do not.
+    """
+    return digest({**sources(__name__.rpartition(".")[0]), **below(data_folder("splits"), "splits")})

@@ -64,7 +64,7 @@ def render(restored: Restored, pictures: Pictures, description: str, blocks: Ite
             chips=class_chips(len(content.dataset.classes)) if content.grids else [],
             style=style,
             script=script,
-            policy=_policy(style, script),
+            policy=policy(style, script),
             confidence=f"{100 * rules().confidence:g} %",
             blocks=blocks,
         )
@@ -84,7 +84,12 @@ def seal(text: str) -> str:
 
 def digest(text: str) -> str:
     """Return the SHA-256 of a page, its place for the digest being filled with zeros."""
-    return hashlib.sha256(_SEAL.sub(rf"\g<1>{UNSEALED}\g<2>", text, count=1).encode()).hexdigest()
+    return hashlib.sha256(unsealed(text).encode()).hexdigest()
+
+
+def unsealed(text: str) -> str:
+    """Return a page with zeros in place of its own digest."""
+    return _SEAL.sub(rf"\g<1>{UNSEALED}\g<2>", text, count=1)
 
 
 def sealed_with(text: str) -> str | None:
@@ -103,7 +108,7 @@ def _file(name: str) -> str:
     return (HERE / "templates" / name).read_text(encoding="utf-8").strip()
 
 
-def _policy(style: str, script: str) -> str:
+def policy(style: str, script: str) -> str:
     """Return the content security policy: this style, this script, pictures in the page, and nothing else at all."""
     hashes = {
         name: base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

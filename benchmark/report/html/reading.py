@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from benchmark.errors import BenchmarkError
 from benchmark.report.html.blocks import Block, Blocks
@@ -21,6 +21,35 @@ _BLOCK = re.compile(
 _DESCRIPTION = re.compile(r'<meta name="description-block" content="([0-9a-f]{64})">')
 _PICTURE = re.compile(r'href="data:image/png;base64,([A-Za-z0-9+/=]*)"')
 _VOID = {"meta", "br", "hr", "img", "input", "link", "col", "wbr"}
+
+
+class Node(NamedTuple):
+    """A tag, a text, or whatever else stands in a page.
+
+    Attributes:
+        place: where it stands (``nodes``).
+        number: whether the place is one whose text is computed from the counts.
+        kind: ``code`` is the text of scripts and styles, ``other`` a comment or the like, which is not shown.
+        text: a tag's name, or the text.
+        attributes: of a start tag.
+    """
+
+    place: str
+    number: bool
+    kind: Literal["start", "end", "text", "code", "other"]
+    text: str
+    attributes: tuple[tuple[str, str | None], ...] = ()
+
+    @property
+    def markup(self) -> str:
+        """The node much as it is written."""
+        if self.kind == "start":
+            return f"<{self.text}{''.join(f' {key}={value!r}' for key, value in self.attributes)}>"
+        return {"end": f"</{self.text}>", "other": f"<!{self.text}>"}.get(self.kind, self.text)
+
+    def get(self, name: str) -> str:
+        """Return an attribute, empty where there is none."""
+        return next((value or "" for key, value in self.attributes if key == name), "")
 
 
 class Part(NamedTuple):
@@ -76,16 +105,34 @@ def read_page(path: Path) -> Page:
     return Page(text, Blocks(blocks), tuple(block.name for block in blocks), found[0], dict(_pictures(text)))
 
 
-def parts(text: str) -> dict[str, Part]:
-    """Return what a page shows by place, blocks left out.
+def without_blocks(text: str) -> str:
+    """Return a page without what travels inside it, which its digests speak for."""
+    return _BLOCK.sub("", text)
+
+
+def nodes(text: str) -> list[Node]:
+    """Return what a page consists of, in order, blocks left out.
 
     A place is an element with ``data-at``, whose text is computed, or else the part of a page with that ``id``. Where a
     place occurs twice, the second is numbered.
     """
     reader = _Reader()
-    reader.feed(_BLOCK.sub("", text))
+    reader.feed(without_blocks(text))
     reader.close()
-    return reader.parts()
+    return reader.nodes
+
+
+def parts(text: str) -> dict[str, Part]:
+    """Return what a page shows by place, blocks left out."""
+    found: dict[str, list[Node]] = {"page": []}
+    for node in nodes(text):
+        found.setdefault(node.place, []).append(node)
+    return {place: _part(standing) for place, standing in found.items()}
+
+
+def _part(standing: list[Node]) -> Part:
+    text = "".join(node.text for node in standing if node.kind in {"text", "code"})
+    return Part(" ".join(text.split()), tuple(node.markup for node in standing), any(node.number for node in standing))
 
 
 def _pictures(text: str) -> Iterator[tuple[str, str]]:
@@ -101,14 +148,9 @@ class _Reader(HTMLParser):
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
+        self.nodes: list[Node] = []
         self._open: list[tuple[str, str, bool]] = [("", "page", False)]  # tag, place, whether it is a number's
-        self._found: dict[str, tuple[list[str], list[str], bool]] = {"page": ([], [], False)}
-
-    def parts(self) -> dict[str, Part]:
-        return {
-            place: Part(" ".join("".join(texts).split()), tuple(markup), number)
-            for place, (texts, markup, number) in self._found.items()
-        }
+        self._places = {"page"}
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = dict(attrs)
@@ -117,37 +159,47 @@ class _Reader(HTMLParser):
             place, number = self._new(str(given["data-at"])), True
         elif "id" in given and not number:
             place = self._new(str(given["id"]))
-        self._found.setdefault(place, ([], [], number))[1].append(_tag(tag, attrs))
+        self.nodes.append(Node(place, number, "start", tag, tuple(attrs)))
         if tag not in _VOID:
             self._open.append((tag, place, number))
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self._found[self._open[-1][1]][1].append(_tag(tag, attrs))
+        self._add("start", tag, tuple(attrs))
 
     def handle_endtag(self, tag: str) -> None:
-        self._found[self._open[-1][1]][1].append(f"</{tag}>")
+        self._add("end", tag)
         if self._open[-1][0] == tag:
             self._open.pop()
 
     def handle_data(self, data: str) -> None:
-        texts, markup, _ = self._found[self._open[-1][1]]
-        texts.append(data)
-        markup.append(data)
+        self._add("code" if self.cdata_elem else "text", data)
 
     def handle_comment(self, data: str) -> None:
-        self._found[self._open[-1][1]][1].append(f"<!--{data}-->")
+        self._add("other", data)
 
     def handle_decl(self, decl: str) -> None:
-        self._found[self._open[-1][1]][1].append(f"<!{decl}>")
+        self._add("other", decl)
+
+    def handle_pi(self, data: str) -> None:
+        self._add("other", data)
+
+    def unknown_decl(self, data: str) -> None:
+        self._add("other", data)
+
+    def _add(
+        self,
+        kind: Literal["start", "end", "text", "code", "other"],
+        text: str,
+        attributes: tuple[tuple[str, str | None], ...] = (),
+    ) -> None:
+        _, place, number = self._open[-1]
+        self.nodes.append(Node(place, number, kind, text, attributes))
 
     def _new(self, place: str) -> str:
         times = 2
         first = place
-        while place in self._found:
+        while place in self._places:
             place = f"{first} ({times})"
             times += 1
+        self._places.add(place)
         return place
-
-
-def _tag(name: str, attrs: list[tuple[str, str | None]]) -> str:
-    return f"<{name}{''.join(f' {key}={value!r}' for key, value in attrs)}>"

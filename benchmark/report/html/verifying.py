@@ -13,15 +13,15 @@ from pathlib import Path
 
 from benchmark.errors import BenchmarkError
 from benchmark.metrics import EVALUATOR_VERSION
+from benchmark.report.html.comparing import Wording, reworded, unlike
 from benchmark.report.html.content import Content
 from benchmark.report.html.maker import maker
 from benchmark.report.html.page import digest, render, sealed_with
-from benchmark.report.html.reading import Page, Part, parts, read_page
+from benchmark.report.html.reading import Page, parts, read_page
 from benchmark.report.html.restoring import restore
 from benchmark.report.html.words import plural
 from benchmark.sharing.restoring import broken_keys
 
-EXCERPT = 90  # characters of a long text
 NOT_COMPUTED = "nothing was computed again, because what it would be computed from is damaged"
 
 
@@ -32,7 +32,7 @@ class Verification:
     Attributes:
         checked: what was looked at, a line each.
         faults: what is wrong, a line each; empty where the page is sound.
-        remarks: what could not be looked at.
+        remarks: what could not be looked at, and what is only worded differently.
     """
 
     checked: tuple[str, ...]
@@ -51,19 +51,10 @@ def verify(path: Path) -> Verification:
             f"{path} holds counts of evaluator version {content.evaluator}, this is version {EVALUATOR_VERSION}; "
             f"verify it with version {content.software} of the software."
         )
-    same = content.maker == maker()
     unsound = [*_blocks(page, content), *broken_keys(content)]
-    shown = [] if unsound else _differences(page, content, same=same)
-    faults = [*shown, *unsound, *_pictures(page, content), *_seal(page)]
-    remarks = [*([NOT_COMPUTED] if unsound else []), *([] if same else [_other_maker(content)])]
-    return Verification(tuple(_checked(page, content)), tuple(faults), tuple(remarks))
-
-
-def _other_maker(content: Content) -> str:
-    return (
-        f"the page was made by other code than this (version {content.software}), so numbers and verdicts were "
-        f"compared, but not the words and drawings around them"
-    )
+    shown = Wording((), (NOT_COMPUTED,)) if unsound else _compared(page, content)
+    faults = (*shown.faults, *unsound, *_pictures(page, content), *_seal(page))
+    return Verification(tuple(_checked(page, content)), faults, shown.remarks)
 
 
 def _checked(page: Page, content: Content) -> Iterator[str]:
@@ -128,45 +119,16 @@ def _named_pictures(content: Content) -> set[str]:
     }
 
 
-def _differences(page: Page, content: Content, *, same: bool) -> Iterator[str]:
-    """Yield what the page shows otherwise than what follows from its counts."""
+def _compared(page: Page, content: Content) -> Wording:
+    """Make the page again from its counts, and say what it shows otherwise."""
     with tempfile.TemporaryDirectory(prefix="verify.") as folder:
         restored = restore(content, page.blocks, Path(folder))
-        expected = parts(render(restored, dict(page.pictures), page.description, ()))
-    shown = parts(page.text)
-    for place in dict.fromkeys([*expected, *shown]):
-        yield from _difference(place, shown.get(place), expected.get(place), same=same)
-
-
-def _difference(place: str, shown: Part | None, expected: Part | None, *, same: bool) -> Iterator[str]:
-    if shown is None or expected is None:
-        there = expected or shown
-        if there and (same or there.number):
-            yield f"{place}: {'is missing' if shown is None else 'should not be there'}"
-    elif shown.text != expected.text and (same or expected.number):
-        yield f"{place}: {_between(shown.text, expected.text)}"
-    elif same and _unsealed(shown.markup) != _unsealed(expected.markup):
-        yield f"{place}: {_between(*_first_difference(shown.markup, expected.markup))}"
-
-
-def _unsealed(markup: tuple[str, ...]) -> list[str]:
-    """Return markup without the seal, which is checked by itself."""
-    return [one for one in markup if not one.startswith("<meta name='sha256'")]
-
-
-def _first_difference(shown: tuple[str, ...], expected: tuple[str, ...]) -> tuple[str, str]:
-    pairs = zip([*_unsealed(shown), ""], [*_unsealed(expected), ""], strict=False)
-    return next(((a, b) for a, b in pairs if a != b), ("", ""))
-
-
-def _between(shown: str, expected: str) -> str:
-    """Return ``shows 46.3, the counts give 46.2``; of long texts what is around the first difference."""
-    start = next((i for i, (a, b) in enumerate(zip(shown, expected, strict=False)) if a != b), 0)
-    first = max(0, start - EXCERPT // 3) if max(len(shown), len(expected)) > EXCERPT else 0
-    there, due = (_cut(text, first) or "nothing" for text in (shown, expected))
-    return f"shows {there!r}, what follows from the counts is {due!r}"
-
-
-def _cut(text: str, first: int) -> str:
-    last = first + EXCERPT
-    return f"{'…' if first else ''}{text[first:last]}{'…' if len(text) > last else ''}"
+        due = render(restored, dict(page.pictures), page.description, ())
+    if content.maker == maker():
+        return Wording(tuple(unlike(page.text, due)), ())
+    other = (
+        f"the page was made by other code than this (version {content.software}), so that its words may be others; "
+        f"numbers, names, verdicts and drawings were compared"
+    )
+    found = reworded(page.text, due, content)
+    return Wording(found.faults, (other, *found.remarks))

@@ -7,6 +7,20 @@ from benchmark.report.intervals import Interval
 
 NOTHING = "–"
 MINUS = "−"
+EXCERPT = 90  # characters of a long text
+
+MARKS = {"reproduced": "✓", "rank only": "≈", "not reproduced": "✗", "undecided": "?"}
+
+# A verdict -> how a sentence says it of one thing, and of several.
+FORMS = {
+    "reproduced": ("is reproduced", "are reproduced"),
+    "holds": ("holds", "hold"),
+    "rank only": ("in rank only", "in rank only"),
+    "not reproduced": ("is not reproduced", "are not reproduced"),
+    "does not hold": ("does not hold", "do not hold"),
+    "undecided": ("is undecided", "are undecided"),
+    "cannot be judged": ("cannot be judged", "cannot be judged"),
+}
 
 
 def fixed(number: float | None, decimals: int = 2) -> str:
@@ -43,18 +57,9 @@ def tally(found: Iterable[str]) -> str:
 
 def sentence(found: Iterable[str]) -> str:
     """Return ``12 hold and 3 are undecided``: how often each verdict occurs, best first, as a sentence goes on."""
-    forms = {
-        "reproduced": ("is reproduced", "are reproduced"),
-        "holds": ("holds", "hold"),
-        "rank only": ("in rank only", "in rank only"),
-        "not reproduced": ("is not reproduced", "are not reproduced"),
-        "does not hold": ("does not hold", "do not hold"),
-        "undecided": ("is undecided", "are undecided"),
-        "cannot be judged": ("cannot be judged", "cannot be judged"),
-    }
     counted = Counter(found)
-    order = sorted(counted, key=lambda word: list(forms).index(word) if word in forms else len(forms))
-    return listed(f"{counted[word]} {forms.get(word, (word, word))[counted[word] > 1]}" for word in order)
+    order = sorted(counted, key=lambda word: list(FORMS).index(word) if word in FORMS else len(FORMS))
+    return listed(f"{counted[word]} {FORMS.get(word, (word, word))[counted[word] > 1]}" for word in order)
 
 
 def listed(words: Iterable[str]) -> str:
@@ -65,7 +70,7 @@ def listed(words: Iterable[str]) -> str:
 
 def mark(verdict: str) -> str:
     """Return the sign that stands for a verdict on a printed value where there is no room for words."""
-    return {"reproduced": "✓", "rank only": "≈", "not reproduced": "✗", "undecided": "?"}.get(verdict, "")
+    return MARKS.get(verdict, "")
 
 
 def tone(verdict: str) -> str:
@@ -81,3 +86,21 @@ def tone(verdict: str) -> str:
         "partial": "open",
     }
     return tones.get(verdict, "none")
+
+
+def between(shown: str, due: str) -> str:
+    """Return ``shows 46.3, the counts give 46.2``; of long texts what is around the first difference."""
+    there, here = excerpts(shown, due)
+    return f"shows {there!r}, what follows from the counts is {here!r}"
+
+
+def excerpts(shown: str, due: str) -> tuple[str, str]:
+    """Return two texts around their first difference, where they are long."""
+    start = next((i for i, (a, b) in enumerate(zip(shown, due, strict=False)) if a != b), 0)
+    first = max(0, start - EXCERPT // 3) if max(len(shown), len(due)) > EXCERPT else 0
+    return _cut(shown, first) or "nothing", _cut(due, first) or "nothing"
+
+
+def _cut(text: str, first: int) -> str:
+    last = first + EXCERPT
+    return f"{'…' if first else ''}{text[first:last]}{'…' if len(text) > last else ''}"

@@ -1,0 +1,236 @@
+"""What a page draws: shapes, and what those of a plot say.
+
+Plots of other code may have another size, other margins and other ticks. What they say is read from them as a reader
+does it: heights on the scale beside them, places by the nearest label below.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from benchmark.report.html.reading import Node
+
+_PAINTED = {"canvas", "embed", "iframe", "img", "meter", "object", "progress", "video"}  # beside svg
+_SHAPELESS = ("role", "tabindex", "aria-", "data-")  # beginnings of attributes that change nothing that is drawn
+_NUMBER = r"(-?\d+(?:\.\d+)?)"
+_STEP = re.compile(f"([ML]){_NUMBER} {_NUMBER}")
+_LINE = re.compile(r"(?:[ML]-?[\d.]+ -?[\d.]+)+")
+_LEVEL = re.compile(f"M{_NUMBER} {_NUMBER}H{_NUMBER}")
+_UPRIGHT = re.compile(f"M{_NUMBER} {_NUMBER}V{_NUMBER}")
+_MOVED = re.compile(rf"translate\({_NUMBER} {_NUMBER}\)(?: rotate\(-?\d+\))?")
+_ATTRIBUTES = {  # of the elements of a plot; any other could move or hide what it belongs to
+    "svg": {"class", "viewbox", "role", "aria-label"},
+    "g": {"class"},
+    "text": {"class", "x", "y"},
+    "text slanted": {"class", "transform"},
+    "path": {"class", "d"},
+    "path dot": {"class", "d", "transform"},
+    "rect": {"class", "x", "y", "width", "height"},
+    "circle": {"class", "cx", "cy", "r"},
+}
+_LABELS = {"text x", "text slanted"}
+_FRAME = {"path grid", "path axis", "text y", *_LABELS}
+_SLACK = 0.03  # pixels: coordinates have two decimals, and a height is read from three of them
+
+Shape = tuple[str, tuple[tuple[str, str | None], ...]]
+
+
+class Drawing(NamedTuple):
+    """A picture of a page, at a place (``reading.nodes``)."""
+
+    place: str
+    nodes: tuple[Node, ...]
+
+    @property
+    def shapes(self) -> list[Shape]:
+        """Every element with what decides how it is drawn; the numbers of a scale are part of that."""
+        return [(one.node.text, tuple(_drawn(one))) for one in _elements(self.nodes)]
+
+
+class _Element(NamedTuple):
+    """An element, the class of the group that it is in, and the text that follows it at once."""
+
+    node: Node
+    series: str
+    text: str
+
+    @property
+    def kind(self) -> str:
+        """Tag and class, as in ``text x label``."""
+        return f"{self.node.text} {self.node.get('class')}".strip()
+
+    def number(self, name: str) -> float:
+        """Return an attribute. Raises ValueError where it is no number."""
+        return float(self.node.get(name))
+
+    def numbers(self, pattern: "re.Pattern[str]", name: str) -> list[float]:
+        """Return the numbers in an attribute of a given form. Raises ValueError for one of another form."""
+        found = pattern.fullmatch(self.node.get(name))
+        if not found:
+            raise ValueError(f"it has <{self.kind}> with {name} {self.node.get(name)[:40]!r}")
+        return [float(one) for one in found.groups()]
+
+
+def in_scale(node: Node) -> bool:
+    """Whether a node begins a number of a plot's scale."""
+    return (node.kind, node.text, node.get("class")) == ("start", "text", "y")
+
+
+def drawings(nodes: Iterable[Node]) -> list[Drawing]:
+    """Return what is drawn, in order."""
+    found: list[Drawing] = []
+    inside: list[Node] = []
+    depth = 0
+    for node in nodes:
+        if node.text == "svg":
+            depth += (node.kind == "start") - (node.kind == "end")
+        if depth > 0 or inside:
+            inside.append(node)
+        elif node.kind == "start" and node.text in _PAINTED:
+            found.append(Drawing(node.place, (node,)))
+        if inside and depth <= 0:
+            found.append(Drawing(inside[0].place, tuple(inside)))
+            inside = []
+    return [*found, *([Drawing(inside[0].place, tuple(inside))] if inside else [])]
+
+
+def fault(shown: Drawing, due: Drawing) -> str:
+    """Return what a drawing says otherwise than another; nothing where both say the same."""
+    if shown.shapes == due.shapes:
+        return ""
+    try:
+        there, here = _read(shown.nodes), _read(due.nodes)
+    except ValueError as error:
+        return f"is drawn otherwise than by this code, and cannot be read ({error})"
+    if [one.what for one in there.marks] != [one.what for one in here.marks]:
+        return "draws other points or bars, or has them elsewhere, than follows from the counts"
+    for mark, expected in zip(there.marks, here.marks, strict=True):
+        if abs(mark.height - expected.height) > _SLACK * (there.pixel + here.pixel):
+            return f"draws {mark.height:.2f}, what follows from the counts is {expected.height:.2f}"
+    return ""
+
+
+def _elements(nodes: Iterable[Node]) -> Iterator[_Element]:
+    groups = [""]
+    listed = list(nodes)
+    for i, node in enumerate(listed):
+        if node.text == "g" and node.kind == "start":
+            groups.append(node.get("class") or groups[-1])
+        elif node.text == "g" and node.kind == "end" and len(groups) > 1:
+            groups.pop()
+        if node.kind == "start":
+            following = listed[i + 1 : i + 2]
+            yield _Element(node, groups[-1], "".join(one.text for one in following if one.kind == "text"))
+
+
+def _drawn(element: _Element) -> Iterator[tuple[str, str | None]]:
+    for name, value in element.node.attributes:
+        if name == "class":  # of which some are colours
+            yield name, " ".join(re.findall(r"\bs\d+\b", value or ""))
+        elif not name.startswith(_SHAPELESS):
+            yield name, value
+    if in_scale(element.node):
+        yield "text", element.text
+
+
+class _Mark(NamedTuple):
+    """What a shape of a plot says: which it is, of which series, over which label, and how high it is."""
+
+    what: tuple[str, str, int]
+    height: float
+
+
+class _Plot(NamedTuple):
+    """A plot as it is read; ``pixel`` is the height that one stands for."""
+
+    marks: tuple[_Mark, ...]
+    pixel: float
+
+
+class _Point(NamedTuple):
+    """What a part of an element is, and where: pixels from the left and from the top."""
+
+    what: str
+    x: float
+    y: float
+
+
+def _read(nodes: Iterable[Node]) -> _Plot:
+    """Return what a plot says. Raises ValueError for a drawing that is none, or that has anything unknown in it."""
+    points = [(element, point) for element in _elements(nodes) for point in _points(element)]
+    labels = list(dict.fromkeys(point.x for _, point in points if point.what in _LABELS))
+    if not labels:
+        raise ValueError("nothing is written below it")
+    value, pixel = _scale(
+        [point.y for _, point in points if point.what == "path grid"],
+        [(point.y, float(element.text)) for element, point in points if point.what == "text y"],
+    )
+    marks = tuple(
+        _Mark((point.what, element.series, _nearest(point.x, labels)), value(point.y))
+        for element, point in points
+        if point.what not in _FRAME
+    )
+    return _Plot(marks, pixel)
+
+
+def _points(one: _Element) -> Iterator[_Point]:
+    """Yield the parts of an element that say anything. Raises ValueError for an unknown one."""
+    known = _ATTRIBUTES.get(one.kind, _ATTRIBUTES.get(one.node.text, set()))
+    if unknown := [name for name, _ in one.node.attributes if name not in known]:
+        raise ValueError(f"it has <{one.kind}> with {unknown[0]}")
+    match one.kind:
+        case "path grid" | "path axis":
+            x, y, _ = one.numbers(_LEVEL, "d")
+            yield _Point(one.kind, x, y)
+        case "text y" | "text x":
+            yield _Point(one.kind, one.number("x"), one.number("y"))
+        case "text slanted":
+            yield _Point(one.kind, *one.numbers(_MOVED, "transform"))
+        case "rect bar":
+            x, y = one.number("x") + one.number("width") / 2, one.number("y")
+            yield from (_Point("top", x, y), _Point("foot", x, y + one.number("height")))
+        case "path spread":
+            x, low, high = one.numbers(_UPRIGHT, "d")
+            yield from (_Point("low", x, low), _Point("high", x, high))
+        case "circle seed":
+            yield _Point(one.kind, one.number("cx"), one.number("cy"))
+        case "path dot":
+            yield _Point(one.node.get("d"), *one.numbers(_MOVED, "transform"))
+        case "path line" | "path line dashed":
+            one.numbers(_LINE, "d")
+            for step, x, y in _STEP.findall(one.node.get("d")):
+                yield _Point(f"{one.kind} {step}", float(x), float(y))
+        case "svg chart" | "g" | "title" | "rect apart" | "text unit" | "text x label":
+            pass  # texts are compared as such
+        case _:
+            raise ValueError(f"it has <{one.kind}>")
+
+
+def _scale(grid: Sequence[float], numbers: Sequence[tuple[float, float]]) -> tuple[Callable[[float], float], float]:
+    """Return what makes values of pixels from the top, and the value of one pixel.
+
+    Args:
+        grid: pixels of the lines.
+        numbers: pixels and value of the numbers beside them.
+
+    Raises:
+        ValueError: the numbers do not stand beside the lines, or are no even scale.
+    """
+    if len(grid) != len(numbers) or len(grid) < 2 or grid[0] == grid[-1]:
+        raise ValueError("it has no scale")
+    values = [value for _, value in numbers]
+    pixel = (values[-1] - values[0]) / (grid[0] - grid[-1])
+
+    def value(y: float) -> float:
+        return values[0] + (grid[0] - y) * pixel
+
+    if any(abs(value(y) - due) > _SLACK * abs(pixel) for y, due in zip(grid, values, strict=True)):
+        raise ValueError("its scale is not even")
+    lifts = [at - y for (at, _), y in zip(numbers, grid, strict=True)]
+    if max(lifts) - min(lifts) > _SLACK:
+        raise ValueError("the numbers of its scale are not beside its lines")
+    return value, abs(pixel)
+
+
+def _nearest(x: float, labels: Sequence[float]) -> int:
+    return min(range(len(labels)), key=lambda i: abs(labels[i] - x))
