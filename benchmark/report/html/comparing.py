@@ -74,7 +74,7 @@ def _look(shown: Sequence[Node], due: Sequence[Node]) -> Iterator[str]:
     places = [place for place in dict.fromkeys([*here, *there]) if there.get(place) != here.get(place)]
     if places:
         more = f" and {plural(len(places) - NAMED, 'place')} more" if len(places) > NAMED else ""
-        yield f"may look otherwise in {', '.join(places[:NAMED])}{more}: the tags are others"
+        yield f"may look otherwise, as the tags are others: {'; '.join(places[:NAMED])}{more}"
 
 
 def _tags(page: Sequence[Node]) -> Mapping[str, list[str]]:

@@ -86,13 +86,6 @@ class Vocabulary:
             yield Fact(text, start, end)
 
 
-def masked(text: str, facts: Iterable[Fact]) -> str:
-    """Return a text with ``#`` in place of what it says: how it says it."""
-    for fact in reversed(list(facts)):
-        text = f"{text[: fact.start]}#{text[fact.end :]}"
-    return text
-
-
 def _durations(parts: "Iterable[re.Match[str]]", text: str, start: int) -> Iterator[Fact]:
     """Yield ``2 h 05 min`` as one duration, ``2 s, 3 s`` as two: parts of one are of ever smaller units."""
     run: list[re.Match[str]] = []

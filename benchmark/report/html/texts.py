@@ -1,5 +1,6 @@
 """Whether what a page of other code says is what follows from its counts, however it words it."""
 
+import re
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from difflib import SequenceMatcher
@@ -8,10 +9,12 @@ from typing import Any, NamedTuple, TypeVar, get_args
 
 from benchmark.report.estimates import Status
 from benchmark.report.html.content import Content
-from benchmark.report.html.facts import Fact, Vocabulary, masked
+from benchmark.report.html.facts import Fact, Vocabulary
 from benchmark.report.html.units import Unit
-from benchmark.report.html.words import FORMS, MARKS, between, excerpts
+from benchmark.report.html.words import FORMS, MARKS, between, common, excerpts
 from benchmark.sharing.description import State
+
+_DIGITS = re.compile(r"\d+(?:,\d+)*")
 
 T = TypeVar("T")
 Pair = tuple[Sequence[T], Sequence[T]]  # what is shown, and what is due
@@ -48,7 +51,7 @@ class Texts:
         self.faults: list[str] = []
         self._vocabularies = vocabularies(content)
         self._known = frozenset(_strings(content.model_dump()))  # facts where one is all that is said
-        self._reworded: dict[tuple[str, str], list[str]] = {}  # wordings without their facts -> where
+        self._reworded: dict[tuple[str, str], list[str]] = {}  # in what two wordings differ -> where
 
     def compare(self, shown: Sequence[Unit], due: Sequence[Unit]) -> None:
         """Compare what a page says with what it should say."""
@@ -103,10 +106,17 @@ class Texts:
         return (self._vocabularies.cells if unit.cell else self._vocabularies.sentences).facts(unit.text)
 
     def _keep(self, place: str, shown: str, due: str) -> None:
-        facts = self._vocabularies.cells.facts
         there, here = excerpts(shown, due)
         words = f"{place}: says {there!r}, this code {here!r}"
-        self._reworded.setdefault((masked(shown, facts(shown)), masked(due, facts(due))), []).append(words)
+        self._reworded.setdefault(_way(shown, due), []).append(words)
+
+
+def _way(shown: str, due: str) -> tuple[str, str]:
+    """Return in what two wordings differ whatever they say: without digits, and without what they have in common."""
+    there, here = (_DIGITS.sub("#", text) for text in (shown, due))
+    first = common(there, here)
+    last = common(there[first:][::-1], here[first:][::-1])
+    return there[first : len(there) - last], here[first : len(here) - last]
 
 
 def _verdicts() -> dict[str, str]:

@@ -96,9 +96,14 @@ def between(shown: str, due: str) -> str:
 
 def excerpts(shown: str, due: str) -> tuple[str, str]:
     """Return two texts around their first difference, where they are long."""
-    start = next((i for i, (a, b) in enumerate(zip(shown, due, strict=False)) if a != b), 0)
-    first = max(0, start - EXCERPT // 3) if max(len(shown), len(due)) > EXCERPT else 0
+    first = max(0, common(shown, due) - EXCERPT // 3) if max(len(shown), len(due)) > EXCERPT else 0
     return _cut(shown, first) or "nothing", _cut(due, first) or "nothing"
+
+
+def common(one: str, other: str) -> int:
+    """Return with how many characters both texts begin."""
+    unlike = (i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b)
+    return next(unlike, min(len(one), len(other)))
 
 
 def _cut(text: str, first: int) -> str:
