@@ -1,14 +1,24 @@
 """Fixtures that every test may use."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from tests.released import released_arrays
 
 # Test processes share the cores: more threads than that only wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def released() -> Mapping[str, Any]:
+    """Inputs and outputs of the released code."""
+    return released_arrays()
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """Golden inputs and outputs of the released code."""
 
-from pathlib import Path
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,12 +14,11 @@ from tests.methods.maskformer.cases import target_of
 Golden = dict[str, Tensor]
 
 
-@pytest.fixture(scope="session")
-def golden(shared: Path) -> Golden:
-    with np.load(shared / "goldens" / "simformer.npz") as file:
-        return {name: torch.from_numpy(np.asarray(file[name])) for name in file.files}
+@pytest.fixture
+def golden(released: Mapping[str, Any]) -> Golden:
+    return {name: torch.from_numpy(np.asarray(value)) for name, value in released.items()}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def golden_targets(golden: Golden) -> list[Target]:
     return [target_of(labels, range(12), range(8, 12)) for labels in golden["label_map"]]

@@ -2,10 +2,8 @@
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -24,26 +22,20 @@ NAMES = {
 
 
 @pytest.fixture
-def golden(shared: Path) -> Mapping[str, Any]:
-    with np.load(shared / "goldens" / "simformer.npz") as file:
-        return dict(file)
-
-
-@pytest.fixture
-def golden_points(golden: Mapping[str, Any]) -> dict[str, Tensor]:
+def golden_points(released: Mapping[str, Any]) -> dict[str, Tensor]:
     """The released point lists, x and y in [-1, 1] at the pixel centres of a 16 x 16 map, as flat indices (B, J)."""
     points = {}
     for name in ("base", "distill"):
-        x, y = ((torch.from_numpy(golden[f"pts_{name}"]) + 1) * 7.5).round().long().unbind(-1)
+        x, y = ((torch.from_numpy(released[f"pts_{name}"]) + 1) * 7.5).round().long().unbind(-1)
         points[name] = y * 16 + x
     return points
 
 
 @pytest.fixture
-def golden_simnet(golden: Mapping[str, Any]) -> SimNet:
+def golden_simnet(released: Mapping[str, Any]) -> SimNet:
     """SimNet in the state the released code had."""
     state = {}
-    for name, value in golden.items():
+    for name, value in released.items():
         if name.startswith("simnet."):
             mine = name
             for pattern, replacement in NAMES.items():

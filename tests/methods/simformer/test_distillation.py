@@ -22,13 +22,13 @@ SWAP = torch.tensor([1, 0])
 @pytest.mark.parametrize("function", ["ce", "cce", "b0.5"])
 @pytest.mark.parametrize("pairing", ["same_image", "cross_image"])
 def test_golden_loss(
-    golden: Mapping[str, Any], golden_points: dict[str, Tensor], golden_simnet: SimNet, function: str, pairing: str
+    released: Mapping[str, Any], golden_points: dict[str, Tensor], golden_simnet: SimNet, function: str, pairing: str
 ) -> None:
     loss = distillation_loss(
         golden_simnet,
-        torch.from_numpy(golden["feat"]),
-        torch.from_numpy(golden["logits"]),
-        torch.from_numpy(golden["pred_masks"]),
+        torch.from_numpy(released["feat"]),
+        torch.from_numpy(released["logits"]),
+        torch.from_numpy(released["pred_masks"]),
         golden_points["distill"],
         SWAP,
         torch.tensor([True, True]),
@@ -36,7 +36,7 @@ def test_golden_loss(
         function=function,  # type: ignore[arg-type]
         student_pairing=pairing,  # type: ignore[arg-type]
     )
-    released = loss.item() == pytest.approx(float(golden[f"dist_{function}"]), abs=1e-5)
+    released = loss.item() == pytest.approx(float(released[f"dist_{function}"]), abs=1e-5)
     assert released == (pairing == "same_image")  # the released student looks at one image
 
 

@@ -27,12 +27,12 @@ def seeded(seed: int = 0) -> torch.Generator:
 
 
 def test_gather_is_bilinear_sampling_at_pixel_centres(
-    golden: Mapping[str, Any], golden_points: dict[str, Tensor]
+    released: Mapping[str, Any], golden_points: dict[str, Tensor]
 ) -> None:
-    features = torch.from_numpy(golden["feat"])
-    labels = downsample(torch.from_numpy(golden["label_map"]), (16, 16))
+    features = torch.from_numpy(released["feat"])
+    labels = downsample(torch.from_numpy(released["label_map"]), (16, 16))
     for name, points in golden_points.items():
-        grid = torch.from_numpy(golden[f"pts_{name}"])[:, None]
+        grid = torch.from_numpy(released[f"pts_{name}"])[:, None]
         sampled = F.grid_sample(features, grid, mode="bilinear", align_corners=True)[:, :, 0].transpose(1, 2)
         torch.testing.assert_close(at_points(features, points), sampled, atol=1e-5, rtol=1e-5)
         nearest = F.grid_sample(labels[:, None].float(), grid, mode="nearest", align_corners=True)[:, 0, 0]

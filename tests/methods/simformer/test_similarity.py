@@ -12,27 +12,27 @@ from methods.simformer.simnet import SimNet
 SWAP = torch.tensor([1, 0])
 
 
-def base_labels(golden: Mapping[str, Any]) -> Tensor:
+def base_labels(released: Mapping[str, Any]) -> Tensor:
     """Return the golden label map at 16 x 16, its novel classes (8 and up) hidden."""
-    labels = downsample(torch.from_numpy(golden["label_map"]), (16, 16))
+    labels = downsample(torch.from_numpy(released["label_map"]), (16, 16))
     return torch.where(labels < 8, labels, 255)
 
 
-def test_golden_loss(golden: Mapping[str, Any], golden_points: dict[str, Tensor], golden_simnet: SimNet) -> None:
+def test_golden_loss(released: Mapping[str, Any], golden_points: dict[str, Tensor], golden_simnet: SimNet) -> None:
     loss = pixel_similarity_loss(
         golden_simnet,
-        torch.from_numpy(golden["feat"]),
+        torch.from_numpy(released["feat"]),
         golden_points["base"],
-        base_labels(golden),
+        base_labels(released),
         SWAP,
         BalanceQueue(),
     )
-    assert loss.item() == pytest.approx(float(golden["sim_cce"]), abs=1e-5)
+    assert loss.item() == pytest.approx(float(released["sim_cce"]), abs=1e-5)
 
 
-def test_golden_balance_weights(golden: Mapping[str, Any]) -> None:
+def test_golden_balance_weights(released: Mapping[str, Any]) -> None:
     balance = BalanceQueue()
-    for counts, weights in zip(golden["bal_counts"], golden["bal_weights"], strict=True):
+    for counts, weights in zip(released["bal_counts"], released["bal_weights"], strict=True):
         balance.append(torch.from_numpy(counts))
         torch.testing.assert_close(balance.weights(), torch.from_numpy(weights), atol=1e-6, rtol=0)
 
