@@ -9,25 +9,16 @@ import pytest
 
 from tests.released import released_arrays
 
+pytest_plugins = ["tests.needs"]
+
 # Test processes share the cores: more threads than that only wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-
-ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture
 def released() -> Mapping[str, Any]:
     """Inputs and outputs of the released code."""
     return released_arrays()
-
-
-@pytest.fixture(scope="session")
-def shared() -> Path:
-    """Folder with golden files and real photographs; tests that need it are skipped where it is absent."""
-    folder = Path(os.environ.get("BENCHMARK_SHARED", ROOT.parent / "shared"))
-    if not (folder / "goldens").is_dir():
-        pytest.skip(f"no golden files and photographs in {folder}; set BENCHMARK_SHARED to their folder")
-    return folder
 
 
 @pytest.fixture(autouse=True)

@@ -1,18 +1,16 @@
-"""A real browser without a network; without one tests are skipped, or fail on ``BENCHMARK_TEST_BROWSER=require``."""
+"""A real browser without a network; ``tests.needs`` skips these tests where there is none."""
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import pytest
 
 from benchmark.plan import Plan
 from benchmark.store import Store
 from tests.browser.support import large_report, small_report
+from tests.needs import browser_path
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
 PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1280, "height": 900}
 
@@ -21,24 +19,13 @@ Open = Callable[..., Any]
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
-    """A Chromium of this machine: ``BENCHMARK_CHROMIUM``, or the first of ``NAMES`` on the path."""
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        _without("the package playwright is not installed (extra dev)")
-    path = os.environ.get("BENCHMARK_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
-    if path is None:
-        _without(f"no browser: none of {', '.join(NAMES)} is on the path, and BENCHMARK_CHROMIUM names none")
+    """A Chromium of this machine."""
+    from playwright.sync_api import sync_playwright
+
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=path)
+        started = playwright.chromium.launch(executable_path=browser_path())
         yield started
         started.close()
-
-
-def _without(reason: str) -> NoReturn:
-    if os.environ.get("BENCHMARK_TEST_BROWSER") == "require":
-        pytest.fail(f"BENCHMARK_TEST_BROWSER=require, but {reason}")
-    pytest.skip(f"{reason}; BENCHMARK_TEST_BROWSER=require makes that a failure")
 
 
 @pytest.fixture(scope="session")

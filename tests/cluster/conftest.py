@@ -1,6 +1,7 @@
 """A real Slurm on this machine for the tests of this folder; see slurm/start_local_slurm.sh.
 
-``BENCHMARK_TEST_SLURM=require`` makes a Slurm that cannot be had a failure, ``never`` skips these tests at once.
+``BENCHMARK_TEST_SLURM=require`` has root install what is missing, and makes a Slurm that cannot be had a failure;
+``never`` skips these tests at once.
 """
 
 import os
@@ -18,9 +19,9 @@ from filelock import FileLock
 
 from benchmark.store import Store
 from tests.cluster.support import Bench
+from tests.needs import system_path, without
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "slurm"
-NEEDED = ("sbatch", "slurmctld", "slurmd", "munged", "slurmdbd", "mariadbd")
 OPTIONS = {"SLURM_LAB_NODES": "2", "SLURM_LAB_CPUS": "2", "SLURM_LAB_MEM_MB": "16000", "SLURM_LAB_GPUS": "0"}
 PORTS = 8  # that the script may use, from the first one on
 PATIENCE = 600.0  # seconds; most of it for the packages
@@ -31,7 +32,7 @@ class Lab:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.environment = {"SLURM_CONF": str(folder / "etc" / "slurm.conf"), "PATH": _path()}
+        self.environment = {"SLURM_CONF": str(folder / "etc" / "slurm.conf"), "PATH": system_path()}
 
 
 @pytest.fixture(scope="session")
@@ -80,28 +81,14 @@ def _shared_lab(register: Path) -> Iterator[Path]:
 
 
 def _started() -> Path:
-    wanted = os.environ.get("BENCHMARK_TEST_SLURM", "")
-    if wanted == "never":
-        pytest.skip("BENCHMARK_TEST_SLURM=never")
     folder = Path(tempfile.mkdtemp(prefix="lab", dir="/tmp"))  # short: paths of sockets end at 108 bytes
-    reason = _obstacle() or _start(folder)
-    if not reason:
-        return folder
-    with suppress(OSError):
-        subprocess.run([SCRIPTS / "stop_local_slurm.sh", folder, "--purge"], capture_output=True, check=False)
-    shutil.rmtree(folder, ignore_errors=True)
-    if wanted == "require":
-        pytest.fail(f"no Slurm: {reason}")
-    pytest.skip(f"no Slurm: {reason}")
-
-
-def _obstacle() -> str:
-    missing = [name for name in NEEDED if not shutil.which(name, path=_path())]
-    if missing and os.getuid():
-        return f"{', '.join(missing)} not installed, and only root may install them"
-    if missing and not shutil.which("apt-get"):
-        return f"{', '.join(missing)} not installed, and there is no apt-get"
-    return ""
+    reason = _start(folder)
+    if reason:
+        with suppress(OSError):
+            subprocess.run([SCRIPTS / "stop_local_slurm.sh", folder, "--purge"], capture_output=True, check=False)
+        shutil.rmtree(folder, ignore_errors=True)
+        without("slurm", f"it does not start: {reason}")
+    return folder
 
 
 def _start(folder: Path) -> str:
@@ -133,7 +120,3 @@ def _free_ports() -> int:
                     probe.bind(("127.0.0.1", port))
             return first
     raise AssertionError("no free ports")
-
-
-def _path() -> str:
-    return f"{os.environ['PATH']}{os.pathsep}/usr/sbin{os.pathsep}/sbin"

@@ -23,6 +23,10 @@ from methods.wsss.crf import (
 from methods.wsss.settings import CrfBackend
 
 ALL = {"psa": PSA_CRF, "irn": IRN_CRF, "oaa": OAA_CRF, "deeplab": DEEPLAB_CRF, "resnet38": RESNET38_CRF}
+OPTIONAL = pytest.param("pydensecrf", marks=pytest.mark.needs("crf"))
+BACKENDS = pytest.mark.parametrize(
+    "backend", [OPTIONAL if name == "pydensecrf" else name for name in get_args(CrfBackend)]
+)
 
 
 def scene(height: int, width: int, count: int = 4, noise: float = 4.0) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -70,17 +74,17 @@ def test_exact_is_the_formula(iterations: int) -> None:
     np.testing.assert_allclose(result, by_hand(image, scores, parameters), atol=2e-5)
 
 
+@pytest.mark.needs("crf")
 @pytest.mark.parametrize("name", ALL)
 def test_exact_agrees_with_pydensecrf(name: str) -> None:
-    pytest.importorskip("pydensecrf", reason="parity needs pydensecrf2, the optional extra crf")
     image, scores = scene(48, 64)
     exact, lattice = (dense_crf(image, scores, ALL[name], backend) for backend in ("exact", "pydensecrf"))
     assert np.abs(exact - lattice).mean() < 2e-3
     assert (exact.argmax(0) == lattice.argmax(0)).mean() > 0.995
 
 
+@pytest.mark.needs("crf")
 def test_messages_of_pydensecrf_have_the_size_of_the_formula() -> None:
-    pytest.importorskip("pydensecrf", reason="parity needs pydensecrf2, the optional extra crf")
     image, scores = scene(48, 64, noise=12)
     once = PSA_CRF._replace(iterations=1, smooth_weight=0, appearance_weight=3)
     messages = []
@@ -117,20 +121,16 @@ def test_edges_of_the_image_hold_labels_apart() -> None:
     assert (result[:, 4:] == 1).all()
 
 
-@pytest.mark.parametrize("backend", get_args(CrfBackend))
+@BACKENDS
 def test_one_label_and_nothing_at_all(backend: CrfBackend) -> None:
-    if backend == "pydensecrf":
-        pytest.importorskip("pydensecrf", reason="needs pydensecrf2, the optional extra crf")
     image = np.zeros((4, 5, 3), np.uint8)
     assert (dense_crf(image, np.full((1, 4, 5), 0.2, np.float32), PSA_CRF, backend) == 1).all()
     assert dense_crf(image, np.zeros((0, 4, 5), np.float32), PSA_CRF, backend).shape == (0, 4, 5)
     assert dense_crf(image[:0], np.zeros((3, 0, 5), np.float32), PSA_CRF, backend).shape == (3, 0, 5)
 
 
-@pytest.mark.parametrize("backend", get_args(CrfBackend))
+@BACKENDS
 def test_an_image_may_be_one_that_cannot_be_changed(backend: CrfBackend) -> None:
-    if backend == "pydensecrf":
-        pytest.importorskip("pydensecrf", reason="needs pydensecrf2, the optional extra crf")
     image, scores = scene(8, 9)
     expected = dense_crf(image, scores, PSA_CRF, backend)
     image.flags.writeable = False  # as a resized one is

@@ -358,8 +358,8 @@ def test_parts_of_the_others(shared: Path, tmp_path: Path, name: str, folder: st
     assert describe(name, tmp_path / "to").digest == made.digest
 
 
+@pytest.mark.needs("hdf5")
 def test_both_generations_of_coco_stuff_are_the_same_dataset(shared: Path, tmp_path: Path) -> None:
-    pytest.importorskip("h5py", reason="COCO-Stuff-10K v1.0 is HDF5; h5py is the extra 'data'")
     source = shared / "data" / "cocostuff-10k-v1.1"
     old = tmp_path / "called v1.1"
     for name, original in (("images",) * 2, ("imageLists",) * 2, ("annotations", "annotations_v1.0_hdf5")):
