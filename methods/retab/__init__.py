@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from benchmark.registry import Cell
-from benchmark.stage import Stage
+from benchmark.stage import Change, Stage, Work
 from methods import plans, rib, work
 from methods.limits import STRIDES
 from methods.retab.settings import OFFICIAL, AffinityPart, BoundaryPart, MiningPart, RetabSettings, WalkPart
@@ -75,6 +75,7 @@ def _labels(cell: Cell, cam: Stage, boundary: Stage) -> Stage:
     """Return S2, boundaries and mixed labels of the training images."""
     settings: RetabSettings = cell.settings["retab"]
     settings = replace(settings, mining_crf_backend=installed_backend(settings.mining_crf_backend))
+    unused: Change = {"retab": {"mining_crf_backend": "torch"}} if settings.mining == "cam" else {}
     return Stage(
         kind="label",
         name=f"boundaries and mixed labels of RETAB, {_which(cell)}",
@@ -83,7 +84,7 @@ def _labels(cell: Cell, cam: Stage, boundary: Stage) -> Stage:
         params=method.images(cell) | _params(cell, MiningPart, settings),
         inputs={"cam": cam, "boundary": boundary},
         cost=_image_cost(cell),
-        work=work.IMAGE,
+        work=Work(images=1, indifferent=unused),
     )
 
 

@@ -132,6 +132,7 @@ def hours(lines: list[str]) -> float:
     return float(found[1].replace(",", ""))
 
 
+@pytest.mark.usefixtures("_extra")
 def test_the_paper_s_sizes_cost_gpu_hours_without_data_or_measurement(
     capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -158,6 +159,12 @@ def test_faster_gpus_and_coarser_arithmetic_take_fewer_hours(capsys: Captured, m
     assert "Did you mean 'H200'" in capsys.readouterr().err
 
 
+@pytest.fixture(params=[None, "installed"], ids=["without the extra crf", "with the extra crf"])
+def _extra(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plan as if the extra were installed, and as if it were not; whether it is does not matter."""
+    monkeypatch.setattr("methods.wsss.settings.find_spec", lambda name: request.param)
+
+
 def bases(*tables: str) -> dict[str, set[str]]:
     """Return function -> where the hours of its stages come from, at the peak figures of a GPU."""
     plan = build_plan(tables, COCO, "paper", (0,), info=as_published(COCO))
@@ -167,6 +174,7 @@ def bases(*tables: str) -> dict[str, set[str]]:
     return found
 
 
+@pytest.mark.usefixtures("_extra")
 def test_operations_were_counted_for_the_tables_of_the_paper_and_the_trainings_of_the_baselines() -> None:
     assert set.union(*bases("3").values()) == {"kind"}
     assert set.union(*bases("1", "2").values()) == {"kind", "function"}  # other numbers of points follow J = 100

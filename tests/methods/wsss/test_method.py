@@ -12,6 +12,7 @@ from PIL import Image
 from benchmark.errors import BenchmarkError
 from benchmark.labels import mask_path
 from benchmark.metrics import Counts
+from benchmark.speed.kinds import measurable, signature
 from benchmark.stage import closure
 from methods import rib
 from methods.cam import METHOD as CAM
@@ -104,6 +105,18 @@ def test_the_key_says_which_crf_is_meant(monkeypatch: pytest.MonkeyPatch) -> Non
     assert plan(RETAB)["label_training_images"].params["retab"]["mining_crf_backend"] == "pydensecrf"
     fixed = plan(RIB, {"rib.crf_backend": "grid"})["label_training_images"]
     assert fixed.params["rib"]["crf_backend"] == "grid"
+
+
+@pytest.mark.parametrize(("mining", "as_fast"), [("cam", True), ("crf", False)])
+def test_an_implementation_of_the_crf_makes_another_kind_of_work_where_it_runs(mining: str, as_fast: bool) -> None:
+    stages = [
+        plan(RETAB, {"retab.mining": mining, "retab.mining_crf_backend": backend})["label_training_images"]
+        for backend in ("torch", "pydensecrf")
+    ]
+    assert stages[0].key != stages[1].key
+    assert (signature(stages[0]) == signature(stages[1])) == as_fast
+    if as_fast:
+        assert measurable(stages[1]).params["retab"]["mining_crf_backend"] == "torch"  # and can be measured anywhere
 
 
 @METHODS
