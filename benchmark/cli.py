@@ -4,7 +4,7 @@ import os
 import sys
 import tempfile
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import import_module
 from itertools import pairwise
@@ -18,6 +18,8 @@ from benchmark import __version__
 from benchmark.arithmetic import LEVELS, VARIABLE, Level, choose
 from benchmark.errors import BenchmarkError, Exit, unknown
 from benchmark.files import FULL, naming
+from benchmark.old_spellings import renewed
+from benchmark.program import CONSOLE_SCRIPT, MODULE, program
 
 
 class Verb(NamedTuple):
@@ -27,34 +29,48 @@ class Verb(NamedTuple):
     summary: str
 
 
-VERBS = {
-    name: Verb(f"benchmark.commands.{name.replace('-', '_')}{'_' * iskeyword(name)}", summary)
-    for name, summary in {
-        "run": "Make the cells of a table, then print and write it.",
+GROUPS: Mapping[str, Mapping[str, str]] = {
+    "Make the cells of tables, here or on a cluster": {
         "plan": "Show cells, stages and costs; make nothing.",
+        "run": "Make the cells of a table, then print and write it.",
         "status": "Show what is done, running, queued, failed or missing.",
         "logs": "Print or follow the log of a stage.",
         "cancel": "Stop stages that run or wait; they keep their state.",
         "retry": "Submit again what a campaign on a cluster lacks.",
+    },
+    "Look at the results": {
         "table": "Print a table from the store.",
-        "compare": "Judge the paper's values and orderings.",
         "plot": "Draw a table from the store.",
+        "pictures": "Draw label maps and predictions beside the ground truth.",
         "report": "Write all of it as one HTML file that works offline.",
+    },
+    "Judge them": {
+        "compare": "Judge the paper's values and orderings.",
+        "explain": "Show why two stages differ.",
         "verify": "Compute a report again from the counts inside it.",
+    },
+    "Share them": {
         "export": "Pack what was run, and its counts, to pass them on.",
         "import": "Take in what somebody else has exported.",
         "runs": "List the runs that were imported.",
-        "pictures": "Draw label maps and predictions beside the ground truth.",
-        "explain": "Show why two stages differ.",
+    },
+    "Data, and what else goes in": {
+        "data": "Prepare, verify and show published datasets.",
+        "splits": "List and check the class splits of a dataset.",
         "methods": "List installed methods and their settings.",
         "checkpoint": "Say what a file of weights holds, without running it.",
-        "splits": "List and check the class splits of a dataset.",
-        "data": "Prepare, verify and show published datasets.",
+    },
+    "This machine and its services": {
+        "doctor": "Check this installation, and say what it lacks.",
+        "measure": "Measure how fast stages are, or where their time goes.",
         "sync": "Send MLflow what it does not have yet.",
         "mlflow-server": "Serve MLflow to a browser and to the jobs of a cluster.",
-        "doctor": "Check this installation, or measure its speed.",
-        "profile": "Measure where a stage spends its time.",
-    }.items()
+    },
+}
+VERBS = {
+    name: Verb(f"benchmark.commands.{name.replace('-', '_')}{'_' * iskeyword(name)}", summary)
+    for verbs in GROUPS.values()
+    for name, summary in verbs.items()
 }
 
 
@@ -71,8 +87,10 @@ class LazyGroup(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, verb.summary) for name, verb in VERBS.items()])
+        width = max(map(len, VERBS))  # one for all sections
+        for heading, verbs in GROUPS.items():
+            with formatter.section(heading):
+                formatter.write_dl([(name.ljust(width), summary) for name, summary in verbs.items()])
 
 
 @click.group(
@@ -80,7 +98,7 @@ class LazyGroup(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 fine, 1 incomplete, 2 usage, 3 bug, 4 not as claimed, 5 nothing selected, 130 stopped.",
 )
-@click.version_option(__version__, prog_name="weakshot-benchmark")
+@click.version_option(__version__, prog_name=CONSOLE_SCRIPT)
 @click.option(
     "--arithmetic",
     type=click.Choice(LEVELS),
@@ -106,7 +124,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _invoke(arguments: list[str]) -> int:
     try:
         with naming(Path("standard output"), "Free space or send it elsewhere.", FULL):
-            with group.make_context("python -m benchmark", arguments) as context:
+            with group.make_context(program(), renewed(arguments)) as context:
                 result = group.invoke(context)
             if sys.stdout:  # closed by `>&-`
                 sys.stdout.flush()
@@ -134,7 +152,7 @@ def write_crash_log(arguments: Sequence[str]) -> Path:
     """Write the exception being handled to a file beside the store, or where that fails to the temporary folder."""
     store = _store_of(arguments)
     now = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
-    text = f"python -m benchmark {' '.join(arguments)}\nversion {__version__}, Python {sys.version}\n\n"
+    text = f"{MODULE} {' '.join(arguments)}\nversion {__version__}, Python {sys.version}\n\n"
     for folder in (store.parent, Path(tempfile.gettempdir())):
         path = folder.absolute() / f"crash-{now}-{os.getpid()}.log"
         try:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from benchmark.errors import BenchmarkError
 from benchmark.stage import Stage
+from benchmark.wording import plural
 
 if TYPE_CHECKING:
     from benchmark.datasets.base import Mask
@@ -33,7 +34,7 @@ def prediction_stage(evaluation: Stage, images: Sequence[str], share: float = 1.
     return replace(
         evaluation,
         kind="predict",
-        name=f"predictions for {len(images)} image{'' if len(images) == 1 else 's'}, {evaluation.name}",
+        name=f"predictions for {plural(len(images), 'image')}, {evaluation.name}",
         function=evaluation.maps,
         params={**evaluation.params, "images": list(images)},
         cost=evaluation.cost * share,

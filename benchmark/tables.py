@@ -11,6 +11,7 @@ from benchmark.errors import BenchmarkError, unknown
 from benchmark.orderings import Ordering
 from benchmark.paths import data_folder
 from benchmark.validation import validated
+from benchmark.wording import plural
 from benchmark.yaml12 import load_mapping
 
 
@@ -140,14 +141,14 @@ class Table(_Model):
             yield from (f"two {kind}s are called {label!r}" for label, n in times.items() if n > 1)
 
     def _misprinted(self) -> Iterator[str]:
-        labels = [row.label for row in self.rows]
+        labels, columns = [row.label for row in self.rows], plural(len(self.columns), "column")
         for label, values in self.paper.items():
             if label not in labels:
                 yield str(unknown("row", label, labels, "paper"))
             elif len(values) != len(self.columns):
-                yield f"paper has {len(values)} values for row {label!r}, but there are {len(self.columns)} columns"
+                yield f"paper has {plural(len(values), 'value')} for row {label!r}; the table has {columns}"
         if self.plot.nominal and len(self.plot.nominal) != len(self.columns):
-            yield f"plot has {len(self.plot.nominal)} nominal positions, but there are {len(self.columns)} columns"
+            yield f"plot has {plural(len(self.plot.nominal), 'nominal position')}; the table has {columns}"
 
     def _unreported(self) -> Iterator[str]:
         labels = [column.label for column in self.columns]

@@ -25,6 +25,7 @@ from torch.profiler import record_function
 from benchmark.errors import BenchmarkError
 from benchmark.execute.place import Place
 from benchmark.stage import StageContext, StageFunction, StageInterrupted
+from benchmark.wording import plural
 
 PATIENCE = timedelta(minutes=10)
 
@@ -112,7 +113,7 @@ def check_share(groups: int) -> None:
     """Raise BenchmarkError unless every process gets the same number of groups of a batch."""
     if groups % size():
         raise BenchmarkError(
-            f"a batch of this training is {groups} group{'s'[: groups > 1]}, which {size()} processes cannot share "
+            f"a batch of this training is {plural(groups, 'group')}, which {size()} processes cannot share "
             f"equally: start another number of processes, or set training.emulate_world_size to a multiple of {size()}."
         )
 

@@ -22,6 +22,7 @@ from benchmark.execute.cluster.slurm import ask
 from benchmark.execute.cluster.standing import cancelled_mark
 from benchmark.files import write_json
 from benchmark.store import Store
+from benchmark.wording import plural
 
 AT_ONCE = 500  # jobs in one command
 WORKER = "benchmark.execute.worker"
@@ -46,7 +47,8 @@ def command(*, what: tuple[str, ...], store: Path) -> int:
             chosen.mark()
         cancelled = _cancel_jobs(chosen.jobs())
     stopped, elsewhere = _stop_processes(kept, chosen.keys, whole=not what)
-    click.echo(f"{_count(cancelled, 'job')} of Slurm cancelled, {_count(stopped, 'local process', 'es')} told to stop")
+    told = plural(stopped, "local process", "local processes")
+    click.echo(f"{plural(cancelled, 'job')} of Slurm cancelled, {told} told to stop")
     for line in elsewhere:
         click.echo(line, err=True)
     return Exit.INCOMPLETE if elsewhere else Exit.OK
@@ -138,7 +140,3 @@ def _of_run(pid: int) -> int:
     found = subprocess.run(["ps", "-o", "ppid=,args=", "-p", str(pid)], capture_output=True, text=True, check=False)
     parent, _, arguments = found.stdout.strip().partition(" ")
     return int(parent) if WORKER in arguments and parent.isdigit() else pid
-
-
-def _count(number: int, noun: str, plural: str = "s") -> str:
-    return f"{number} {noun}{'' if number == 1 else plural}"

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import click
 
 from benchmark.commands.options import Selection, selection_options
-from benchmark.commands.table import finish
 from benchmark.errors import Exit
+from benchmark.selection.endings import finish
 
 if TYPE_CHECKING:
     from benchmark.report.claims import Judgement

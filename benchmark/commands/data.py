@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from benchmark.commands.options import store_option
-from benchmark.commands.pictures import parse_choice
+from benchmark.commands.options import parse_choice, store_option
 from benchmark.errors import BenchmarkError, Exit, unknown
+from benchmark.wording import plural
 
 if TYPE_CHECKING:
     from benchmark.datasets.manifest import Manifest
@@ -105,7 +105,7 @@ def verify_command(
     for fault in verdict.faults:
         click.echo(fault, err=True)
     if verdict.faults:
-        click.echo(f"{layout.name}: {len(verdict.faults)} faults", err=True)
+        click.echo(f"{layout.name}: {plural(len(verdict.faults), 'fault')}", err=True)
         return Exit.INCOMPLETE
     click.echo(f"{layout.name}: sound", err=True)
     return Exit.OK
@@ -241,7 +241,10 @@ def _lines(made: "Manifest") -> Iterator[tuple[str, str]]:
     void = 100 * made.void / (made.void + made.pixels)
     yield "unlabelled", f"{void:.1f} % of the pixels{_named('images without any label', made.unlabelled)}"
     if made.excluded:
-        yield "left out", f"{len(made.excluded)} images without a labelled pixel: {', '.join(made.excluded[:RARE])}"
+        yield (
+            "left out",
+            f"{plural(len(made.excluded), 'image')} without a labelled pixel: {', '.join(made.excluded[:RARE])}",
+        )
     yield "digest", made.digest
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, entry_points, metadata, requires, version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import click
 
@@ -48,33 +48,13 @@ class Places:
     data_root: Path | None
 
 
-class _Doctor(click.Command):
-    """``doctor``; with ``--measure`` another command, with options of its own, takes over."""
-
-    def make_context(
-        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
-    ) -> click.Context:
-        if "--measure" not in args:
-            return super().make_context(info_name, args, parent, **extra)
-        from benchmark.commands.measure import command as measure
-
-        others = [argument for argument in args if argument != "--measure"]
-        return measure.make_context(f"{info_name} --measure", others, parent, **extra)
-
-
-@click.command(cls=_Doctor)
+@click.command()
 @store_option
 @click.option("--uri", help="MLflow tracking URI.  [default: $MLFLOW_TRACKING_URI, else SQLite beside the store]")
 @click.option("--dataset", help="Look at this dataset too: name, or path of a dataset YAML.")
 @click.option("--data-root", type=click.Path(path_type=Path), help="Folder in which the dataset of --dataset lies.")
 @click.option("--arithmetic", "bits", is_flag=True, help="Say instead whether numbers here will be the published ones.")
 @click.option("--json", "as_json", is_flag=True, help="Print the checks as JSON.")
-@click.option(
-    "--measure",
-    is_flag=True,
-    expose_value=False,
-    help="Measure how fast it is, in some minutes; see `doctor --measure --help`.",
-)
 def command(
     *, store: Path, uri: str | None, dataset: str | None, data_root: Path | None, bits: bool, as_json: bool
 ) -> int:

@@ -16,6 +16,7 @@ from benchmark.execute.cluster.queue import look
 from benchmark.execute.cluster.queued import queued
 from benchmark.provenance import origin
 from benchmark.store import Store
+from benchmark.wording import plural
 
 POLL = 0.5  # seconds
 QUEUE_POLL = 20.0  # seconds between two questions to Slurm
@@ -44,7 +45,7 @@ def command(*, what: str, store: Path, number: int | None, follow: bool, slurm: 
         return _print_job(kept, key, known)
     record = _chosen(attempts, number, key)
     count, live = len(attempts), kept.locked(key)
-    click.echo(f"{kept.spec(key)['name']} [{key[:8]}], {count} attempt{'' if count == 1 else 's'}", err=True)
+    click.echo(f"{kept.spec(key)['name']} [{key[:8]}], {plural(count, 'attempt')}", err=True)
     click.echo(attempt_line(record, dead=not live), err=True)
     _print_attempt(kept, key, record["number"], follow=follow)
     return Exit.OK

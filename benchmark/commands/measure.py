@@ -1,22 +1,23 @@
-"""``doctor --measure``: how fast this machine makes the stages of a profile, and what a table will cost here."""
+"""``measure``: how fast this machine makes stages and what a table costs here, or where the time of one stage goes."""
 
 import dataclasses
 import json
 import signal
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import click
 
 from benchmark.commands.options import Selection, selection_options, split_names
-from benchmark.commands.plan import nothing_selected
 from benchmark.datasets.catalog import as_listed
 from benchmark.errors import Exit
-from benchmark.execute.display import duration
 from benchmark.plan import Plan
+from benchmark.selection.endings import nothing_selected
+from benchmark.speed.breakdown import break_down, costliest
 from benchmark.speed.kinds import in_precision, signature
 from benchmark.speed.measurements import Measurement, keep, measurements_file
 from benchmark.speed.pace import measured_paces
@@ -25,11 +26,89 @@ from benchmark.speed.running import Limits
 from benchmark.speed.tasks import Outcome, outcomes_of, tasks_of
 from benchmark.speed.wording import cost_line, remarks
 from benchmark.store import Store
+from benchmark.wording import duration, plural
 
 GIB = 2**30
 
 
+class _Measure(click.Command):
+    """``measure``; with ``--breakdown`` or ``--input`` another command, with options of its own, takes over."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        asked = [option for option in MODES if option in args]
+        if not asked:
+            return super().make_context(info_name, args, parent, **extra)
+        if len(asked) > 1:
+            raise click.UsageError(f"{' and '.join(asked)} are two measurements; ask for one of them.")
+        others = [argument for argument in args if argument not in asked]
+        return MODES[asked[0]].make_context(f"{info_name} {asked[0]}", others, parent, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        return super().invoke(ctx) if ctx.command is self else ctx.command.invoke(ctx)
+
+
+def _mode(option: str, text: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """Name another mode among the options of ``measure``; what it is given, ``_Measure`` takes."""
+    shown = f"{text} See `measure {option} --help`."
+    return click.option(option, is_flag=True, expose_value=False, help=shown)
+
+
+row_option = click.option("--row", help="Label of the row whose stage is taken.  [default: the first available]")
+
+
 @click.command()
+@selection_options()
+@row_option
+@click.option("--iterations", type=click.IntRange(min=1), default=50, show_default=True, help="Iterations to measure.")
+@click.option("--trace", type=click.Path(path_type=Path, dir_okay=False), help="Also write a Chrome trace.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def breakdown_command(
+    *, selection: Selection, row: str | None, iterations: int, trace: Path | None, as_json: bool
+) -> int:
+    """Run some iterations of the costliest stage of a cell, on one thread, and show where their time goes.
+
+    The first selected cell of the row is taken; stages that it needs are made first, its own result is not kept.
+    """
+    plan = selection.plan()
+    reason = nothing_selected(plan, selection)
+    if reason:
+        click.echo(reason, err=True)
+        return Exit.NOTHING
+    found = break_down(plan, costliest(plan, row), selection.store, iterations, trace)
+    click.echo(json.dumps(found._asdict(), indent=2) if as_json else found.as_text())
+    return Exit.OK
+
+
+@click.command()
+@selection_options()
+@row_option
+@click.option("--images", type=click.IntRange(min=1), default=50, show_default=True, help="Images to make.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def input_command(*, selection: Selection, row: str | None, images: int, as_json: bool) -> int:
+    """Make training images as the costliest stage of a cell would, and show how long each part of that takes.
+
+    Nothing is trained and no image is read: photographs of 640 x 480 pixels are drawn, and cropped as that stage does.
+    """
+    from benchmark.speed.input_speed import measure_input
+
+    plan = selection.plan(as_listed(selection.dataset, selection.data_root))
+    reason = nothing_selected(plan, selection)
+    if reason:
+        click.echo(reason, err=True)
+        return Exit.NOTHING
+    found = measure_input(costliest(plan, row), images)
+    click.echo(json.dumps(found._asdict(), indent=2) if as_json else found.as_text())
+    return Exit.OK
+
+
+MODES: Mapping[str, click.Command] = {"--breakdown": breakdown_command, "--input": input_command}
+
+
+@click.command(cls=_Measure)
+@_mode("--breakdown", "Show instead where the time of a training step goes.")
+@_mode("--input", "Show instead how fast training images are made.")
 @selection_options(tables="3", profile="paper")
 @click.option(
     "--precisions",
@@ -89,7 +168,7 @@ def command(
     for line in lines:
         click.echo(line)
     if stopped:
-        click.echo(f"interrupted: {len(outcomes)} of {len(tasks)} kinds of work were reached", err=True)
+        click.echo(f"interrupted: {len(outcomes)} of {plural(len(tasks), 'kind')} of work were reached", err=True)
         return Exit.INTERRUPTED
     return Exit.OK if all(outcome.found for outcome in outcomes) else Exit.INCOMPLETE
 
@@ -148,7 +227,8 @@ def _totals(found: Sequence[Measurement], whole: Plan) -> Iterator[str]:
         stages = [
             in_precision(stage, precision) if precision in stage.work.precisions else stage for stage in whole.stages
         ]
-        yield f"{cells} cells -> {len(stages)} unique stages -> {cost_line(stages, pace, 1)}"
+        costs = cost_line(stages, pace, 1)
+        yield f"{plural(cells, 'cell')} -> {plural(len(stages), 'unique stage')} -> {costs}"
         yield from remarks(stages, pace)
 
 

@@ -15,6 +15,7 @@ from benchmark.store import Store
 if TYPE_CHECKING:
     from benchmark.datasets import DatasetInfo
     from benchmark.plan import Plan
+    from benchmark.report.sketches import Choice
 
 R = TypeVar("R")
 
@@ -69,6 +70,16 @@ def parse_settings(context: click.Context, option: click.Parameter, values: Sequ
 
         found[key.strip()] = parse_yaml(text, f"--set {value}")
     return found
+
+
+def parse_choice(context: click.Context, option: click.Parameter, value: str) -> "Choice":
+    """Return 6 for ``6`` and ``("a", "b")`` for ``a,b``; an id that is a number needs a comma, as in ``6,``."""
+    number = value.strip()
+    if not (number.isascii() and number.isdigit()):
+        return split_names(context, option, value) or ()
+    if int(number) == 0:
+        raise click.BadParameter("0 images make no page; write a number from 1 on, or ids.", context, option)
+    return int(number)
 
 
 @dataclass(frozen=True)

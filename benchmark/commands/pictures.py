@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from benchmark.commands.options import Selection, selection_options, split_names
+from benchmark.commands.options import Selection, parse_choice, selection_options
 from benchmark.commands.predicting import predicted
 from benchmark.errors import Exit
 
@@ -15,16 +15,6 @@ if TYPE_CHECKING:
     from benchmark.plan import Plan
     from benchmark.report.pages import Page
     from benchmark.report.sketches import Choice, Kind, Sketch
-
-
-def parse_choice(context: click.Context, option: click.Parameter, value: str) -> "Choice":
-    """Return 6 for ``6`` and ``("a", "b")`` for ``a,b``; an id that is a number needs a comma, as in ``6,``."""
-    number = value.strip()
-    if not (number.isascii() and number.isdigit()):
-        return split_names(context, option, value) or ()
-    if int(number) == 0:
-        raise click.BadParameter("0 images make no page; write a number from 1 on, or ids.", context, option)
-    return int(number)
 
 
 @click.command("pictures")

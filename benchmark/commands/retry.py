@@ -18,6 +18,7 @@ from benchmark.execute.cluster.slurm import ask
 from benchmark.execute.cluster.standing import Standing, attainable, inputs_of, survey
 from benchmark.execute.cluster.submit import submit_round
 from benchmark.store import Store
+from benchmark.wording import plural
 
 
 @click.command()
@@ -105,7 +106,9 @@ def _submitted(campaign: Campaign, keys: Sequence[str], *, failed: bool, cancell
     jobs = {key: campaign.job(key) for key in wanted}
     code = freeze(campaign.store, [job.function for job in jobs.values()]).folder
     made = submit_round(campaign, wanted, code=code)
-    click.echo(f"round {made.number} of campaign {campaign.id}: {len(made.tasks)} of {len(inputs)} stages submitted")
+    click.echo(
+        f"round {made.number} of campaign {campaign.id}: {len(made.tasks)} of {plural(len(inputs), 'stage')} submitted"
+    )
     click.echo("\n".join(overview(made, jobs)), err=True)
     if made.error:
         click.echo(f"the others were not: {made.error}", err=True)

@@ -8,17 +8,19 @@ import click
 from benchmark.commands.again import keep_run
 from benchmark.commands.launching import Cluster, launch_options
 from benchmark.commands.options import Selection, selection_options
-from benchmark.commands.plan import listing, nothing_selected
 from benchmark.errors import Exit
-from benchmark.execute.display import display, duration, failure_lines
+from benchmark.execute.display import display, failure_lines
 from benchmark.execute.executor import Launcher
 from benchmark.execute.inline import Inline
 from benchmark.execute.messages import Finished
 from benchmark.execute.session import Session, make_stages
 from benchmark.plan import Plan, PlannedCell
+from benchmark.selection.endings import nothing_selected
+from benchmark.selection.overview import listing
 from benchmark.stage import Stage
 from benchmark.store import Store
 from benchmark.tracking import mirrored
+from benchmark.wording import duration, plural
 
 
 @click.command()
@@ -123,16 +125,16 @@ def _summary(plan: Plan, store: Store, outcomes: Mapping[str, Finished], stages:
     possible = [cell.stage for cell in plan.cells if cell.stage]
     done = sum(store.find(stage) is not None for stage in possible)
     made = [end for end in outcomes.values() if end.state == "done" and end.seconds]
-    text = f"{done} of {len(possible)} cells done; {_stages(len(made))} of {len(stages)} made now"
+    text = f"{done} of {plural(len(possible), 'cell')} done; {_stages(len(made))} of {len(stages)} made now"
     if made:
         text += f" in {duration(sum(end.seconds for end in made))} of stage time"
     missing = len(plan.cells) - len(possible)
     reasons = ", ".join(sorted({f"{cell.row}: {cell.reason}" for cell in plan.cells if not cell.stage}))
-    return f"{text}; {missing} cells cannot be made ({reasons})." if missing else f"{text}."
+    return f"{text}; {plural(missing, 'cell')} cannot be made ({reasons})." if missing else f"{text}."
 
 
 def _stages(count: int) -> str:
-    return f"{count} stage{'' if count == 1 else 's'}"
+    return plural(count, "stage")
 
 
 def _publish(plan: Plan, selection: Selection, *, quiet: bool) -> None:

@@ -10,6 +10,7 @@ import click
 from benchmark.commands.options import store_option
 from benchmark.errors import BenchmarkError, Exit
 from benchmark.store import Store
+from benchmark.wording import plural
 
 
 @click.command("runs")
@@ -69,5 +70,5 @@ def _lines(found: list[dict[str, Any]]) -> Iterator[str]:
         seeds, tables = (",".join(map(str, one[field])) for field in ("seeds", "tables"))
         yield (
             f"{one['name']:{names}}  {one['by']:{makers}}  {one['created']}  {one['dataset']}-{one['profile']}  "
-            f"seeds {seeds}  tables {tables}  {one['finished']} of {one['cells']} cells"
+            f"seeds {seeds}  tables {tables}  {one['finished']} of {plural(one['cells'], 'cell')}"
         )

@@ -18,6 +18,7 @@ from benchmark.files import read_json
 from benchmark.plan import Plan, PlannedCell
 from benchmark.stage import closure
 from benchmark.store import Store
+from benchmark.wording import plural
 
 STATES = ("done", "running", "queued", "failed", "cancelled", "interrupted", "missing", "not available")
 WORST_FIRST = ("failed", "cancelled", "running", "queued", "interrupted", "lost")
@@ -166,7 +167,7 @@ def _campaign_lines(campaign: dict[str, Any]) -> Iterator[str]:
 def _reasons(stages: Sequence[dict[str, Any]]) -> str:
     counts = Counter(stage["detail"] or "about to start" for stage in stages)
     reasons = ", ".join(f"{count} {reason}" for reason, count in counts.most_common())
-    return f"{len(stages)} stage{'' if len(stages) == 1 else 's'} ({reasons})"
+    return f"{plural(len(stages), 'stage')} ({reasons})"
 
 
 def _stage_lines(stage: dict[str, Any]) -> Iterator[str]:

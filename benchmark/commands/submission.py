@@ -24,6 +24,7 @@ from benchmark.plan import Plan
 from benchmark.store import Store
 from benchmark.tracking import mirrored
 from benchmark.tracking.server import over_http, public, tracking_uri
+from benchmark.wording import plural
 
 
 def previewed(plan: Plan, selection: Selection, preset: Preset, *, mlflow: bool) -> str:
@@ -108,7 +109,7 @@ def _campaign(
 def _told(campaign: Campaign, made: Round, jobs: Sequence[Job], frozen: Frozen) -> Iterator[str]:
     count = len(made.tasks)
     yield (
-        f"submitted {_stages(count)} in {len(made.arrays)} arrays as campaign {campaign.id}"
+        f"submitted {_stages(count)} in {plural(len(made.arrays), 'array')} as campaign {campaign.id}"
         f"; they run {_size(frozen)} of code as it is now ({frozen.folder})"
     )
     yield from overview(made, {job.key: job for job in jobs})
@@ -136,7 +137,7 @@ def _unused(jobs: Sequence[Job], preset: Preset) -> Iterator[str]:
 
 
 def _stages(count: int) -> str:
-    return f"{count} stage{'' if count == 1 else 's'}"
+    return plural(count, "stage")
 
 
 def _size(frozen: Frozen) -> str:

@@ -9,6 +9,7 @@ from benchmark.commands.options import store_option
 from benchmark.errors import Exit
 from benchmark.store import Store
 from benchmark.tracking import Mirror, Outcome, public
+from benchmark.wording import plural
 
 
 @click.command()
@@ -24,5 +25,5 @@ def command(store: Path, uri: str | None) -> int:
     counts = ", ".join(f"{report.runs.get(outcome, 0)} {outcome}" for outcome in Outcome)
     click.echo(f"runs: {counts}; {public(mirror.uri)}")
     for reason, stages in Counter(report.failed.values()).most_common():
-        click.echo(f"{stages} stage{'s' if stages > 1 else ''} not sent: {reason}", err=True)
+        click.echo(f"{plural(stages, 'stage')} not sent: {reason}", err=True)
     return Exit.INCOMPLETE if report.failed else Exit.OK

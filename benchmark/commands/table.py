@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, cast
 import click
 
 from benchmark.commands.options import Selection, selection_options, split_names
-from benchmark.errors import BenchmarkError, Exit
+from benchmark.errors import BenchmarkError
+from benchmark.selection.endings import finish
 
 if TYPE_CHECKING:
     from benchmark.metrics import Convention
@@ -91,18 +92,6 @@ def command(
             for table in plan.tables:
                 shown.publish(plan, table, selection)
     return finish(chosen, [sheet for sheet, _ in sheets])
-
-
-def finish(selection: Selection, sheets: "Sequence[Sheet]") -> None:
-    """Say on stderr what is missing, and exit with the code that says so too."""
-    context = click.get_current_context()
-    if not any(sheet.estimates for sheet in sheets):
-        click.echo(f"nothing matches: {selection}.", err=True)
-        context.exit(Exit.NOTHING)
-    incomplete = [sheet for sheet in sheets if sheet.holes]
-    for sheet in incomplete:
-        click.echo(_holes(sheet), err=True)
-    context.exit(Exit.INCOMPLETE if incomplete else Exit.OK)
 
 
 @dataclass(frozen=True)
@@ -195,10 +184,3 @@ def _in_every_convention(plan: "Plan", table: "Table", store: "Store", style: "F
 def _print(texts: Sequence[str]) -> None:
     if texts:
         click.echo("\n".join(texts), nl=False)
-
-
-def _holes(sheet: "Sheet") -> str:
-    states = [cell.status for cell in sheet.holes]
-    counted = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
-    of_all = f"{len(states)} of {len(sheet.estimates)} cells lack seeds"
-    return f"table {sheet.table.name}: {of_all} ({counted}); `run` with the same options makes them."

@@ -17,6 +17,7 @@ from benchmark.datasets.manifest import Known
 from benchmark.errors import BenchmarkError
 from benchmark.files import sha256
 from benchmark.stage import canonical_json
+from benchmark.wording import plural
 
 IMAGE_BUDGET = 384 << 20  # bytes; three quarters of half a GiB, as an image has three channels and a mask one
 MASK_BUDGET = 128 << 20
@@ -195,7 +196,9 @@ def _check_classes(layout: Layout) -> None:
     if twice:
         raise BenchmarkError(f"{layout.name}: class names occur twice: {', '.join(twice)}. Names must differ.")
     if not 2 <= len(layout.classes) <= MAX_CLASSES:
-        raise BenchmarkError(f"{layout.name}: {len(layout.classes)} classes; expected 2 to {MAX_CLASSES}.")
+        raise BenchmarkError(
+            f"{layout.name}: {plural(len(layout.classes), 'class', 'classes')}; expected 2 to {MAX_CLASSES}."
+        )
     if not len(layout.classes) <= layout.ignore:
         raise BenchmarkError(
             f"{layout.name}: ignore value {layout.ignore} is also the id of class "

@@ -9,6 +9,7 @@ import click
 from benchmark.execute.forecast import Forecast
 from benchmark.execute.messages import Event, Finished, Started
 from benchmark.stage import Stage
+from benchmark.wording import duration
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -35,16 +36,6 @@ def display(stages: Sequence[Stage], workers: int, *, quiet: bool) -> Display:
 
     console = Console(stderr=True)
     return LiveDisplay(stages, workers, console) if console.is_terminal else PlainDisplay(stages, workers)
-
-
-def duration(seconds: float) -> str:
-    """Return ``8 s``, ``12 min``, ``3 h 05 min``: two digits that matter."""
-    if seconds < 99.5:
-        return f"{seconds:.1f} s" if seconds < 9.95 else f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    if minutes < 100:
-        return f"{minutes} min"
-    return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
 def line_of(event: Started | Finished, names: Mapping[str, str]) -> str:

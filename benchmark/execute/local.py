@@ -15,6 +15,7 @@ from benchmark.execute.machine import KEEP_MEMORY, ONE_THREAD
 from benchmark.execute.messages import Event, Job
 from benchmark.execute.place import team_size
 from benchmark.execute.team import Team
+from benchmark.wording import plural
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Local:
         count = self.workers * self.processes
         if not 0 < len(self.gpus) < count:
             return ""
-        return f"{count} processes share {len(self.gpus)} GPU{'s'[: len(self.gpus) > 1]}: {', '.join(self.gpus)}"
+        return f"{count} processes share {plural(len(self.gpus), 'GPU')}: {', '.join(self.gpus)}"
 
     def start(self, emit: Emit, interrupts: Interrupts) -> "LocalExecutor":  # noqa: ARG002 - of the protocol
         """Return an executor; processes are started when there is work."""

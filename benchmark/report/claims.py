@@ -28,6 +28,7 @@ from benchmark.report.intervals import Draws, Interval, SeedMean, draw
 from benchmark.report.observations import Observation, observe
 from benchmark.report.orderings import Comparison, Verdict, undecided_words, verdicts
 from benchmark.report.tolerance import Tolerance, tolerance
+from benchmark.wording import plural
 
 if TYPE_CHECKING:
     from benchmark.plan import Plan
@@ -181,9 +182,8 @@ def _look(evaluation: Evaluation, counts: Counts) -> _Seen:
 
 def _lack(evaluation: Evaluation, known: Facts) -> str:
     """Return how many images are scored where it is not as many as there are, else nothing."""
-    scored = len(known.images)
-    wrong = evaluation.asked is not None and scored != evaluation.asked
-    return f"scored on {scored} of {evaluation.asked} images" if wrong else ""
+    scored, asked = len(known.images), evaluation.asked
+    return "" if asked in {None, scored} else f"scored on {scored} of {plural(asked, 'image')}"
 
 
 @dataclass(frozen=True)

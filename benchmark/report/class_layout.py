@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 from benchmark.report import theme
 from benchmark.report.classes import ClassPage, ClassRow
 from benchmark.report.series import heading
+from benchmark.wording import plural
 
 Group = Literal["novel", "base"]
 
@@ -155,8 +156,8 @@ def _lines(page: ClassPage) -> Iterator[Line]:
     for group, ids in groups.items():
         shown = page.ordered(ids)
         if shown:
-            counted = str(len(ids)) if len(shown) == len(ids) else f"{len(shown)} of {len(ids)}"
-            yield Line(group, f"{counted} {group} classes", "heading")
+            part = "" if len(shown) == len(ids) else f"{len(shown)} of "
+            yield Line(group, f"{part}{plural(len(ids), f'{group} class', f'{group} classes')}", "heading")
             yield Line(group, "mean", "mean")
             yield from (Line(group, short(page.classes[one]), "class", one) for one in shown)
 
@@ -192,5 +193,5 @@ def entry(page: ClassPage, row: ClassRow) -> str:
     if cell.mean is None:
         return f"{row.label} ({cell.status} here)"
     base = "" if cell.base is None else f", base {cell.base:.1f}"
-    share = f" ({cell.n_seeds} of {len(page.sheet.seeds)} seeds)" if cell.status == "partial" else ""
+    share = f" ({cell.n_seeds} of {plural(len(page.sheet.seeds), 'seed')})" if cell.status == "partial" else ""
     return f"{row.label}: novel {cell.mean:.1f}{base}{share}"

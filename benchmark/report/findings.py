@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from benchmark.report.conventions import READINGS
 from benchmark.report.forensics import Forensics, Swap
 from benchmark.report.wording import columns, heading
+from benchmark.wording import form, plural
 
 NAMED = 5  # classes, before the rest is counted
 
@@ -48,7 +49,7 @@ def _cells(found: Forensics) -> list[str]:
 
 def _explanations(found: Forensics) -> Iterator[str]:
     cells = found.explanations[0].fit.cells
-    yield f"How far each is from the {cells} printed value{'' if cells == 1 else 's'}, beyond their rounding:"
+    yield f"How far each is from the {plural(cells, 'printed value')}, beyond their rounding:"
     within = f"within {found.tolerance.size:.2f}"
     shown = [(f"  {one.name}", f"{one.fit.distance:.2f}", f"{one.fit.inside} of {cells}") for one in found.explanations]
     yield from columns([("", "mean distance", within), *shown])
@@ -61,9 +62,8 @@ def _best(found: Forensics) -> str:
     """Return which reading explains the printed values best, that nobody can tell, or that none does."""
     first, *others = found.rivals
     cells, outside = first.fit.cells, first.fit.cells - first.fit.inside
-    left = (
-        f"{outside} of {cells} cells stay outside the tolerance" if outside else "no cell stays outside the tolerance"
-    )
+    share = f"{outside} of {plural(cells, 'cell')} {form(outside, 'stays', 'stay')}" if outside else "no cell stays"
+    left = f"{share} outside the tolerance"
     if 2 * outside > cells:
         return f"None explains them: with the nearest, {first.name}, {left}."
     if others:

@@ -12,6 +12,7 @@ from benchmark.report.orderings import Comparison
 from benchmark.report.replication import of_replicates, replicates_words
 from benchmark.report.tolerance import rules
 from benchmark.report.wording import columns, heading, run_words
+from benchmark.wording import plural
 
 HEADER = (
     "kind", "row", "column", "printed", "printed_low", "printed_high", "ours", "n_seeds", "difference",
@@ -135,7 +136,7 @@ def _counted(judgement: Judgement) -> str:
 
 def _tally(kind: str, found: Sequence[str]) -> list[str]:
     counted = ", ".join(f"{one} {found.count(one)}" for one in dict.fromkeys(found))
-    return [f"{len(found)} {kind}{'' if len(found) == 1 else 's'}: {counted}."] if found else []
+    return [f"{plural(len(found), kind)}: {counted}."] if found else []
 
 
 def _with_remark(verdict: str, remark: str) -> str:

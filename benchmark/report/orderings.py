@@ -13,6 +13,7 @@ import numpy as np
 from benchmark.orderings import Ordering, Pair
 from benchmark.report.estimates import Estimate, Sheet
 from benchmark.report.intervals import MOST_SEEDS, Draws, Interval, SeedMean, image_interval, seed_mean
+from benchmark.wording import form, plural
 
 Outcome = Literal["holds", "does not hold", "undecided", "cannot be judged"]
 
@@ -123,7 +124,7 @@ def verdicts(sheet: Sheet, draws: Mapping[str, Draws] | None = None) -> tuple[Ve
 
 def undecided_words(seeds: SeedMean, needed: int | None) -> str:
     """Return how many seeds do not tell, and how many would if mean and spread stayed as they are."""
-    have = f"{seeds.n} seed{' does' if seeds.n == 1 else 's do'} not tell"
+    have = f"{plural(seeds.n, 'seed')} {form(seeds.n, 'does', 'do')} not tell"
     if seeds.sd is None:
         return f"{have}, nor how far seeds differ: run two"
     return f"{have}, {f'{needed} would' if needed else f'nor would {MOST_SEEDS}'}"
@@ -191,7 +192,7 @@ def _columns(judged: Sequence[Comparison]) -> list[str]:
     """Return in how many columns an ordering holds, where that could be chance, and where it does not hold."""
     held = [one for one in judged if one.holds]
     broken = [f"{one.label} ({_size(one)})" for one in judged if not one.holds]
-    parts = [f"holds in {len(held)} of {len(judged)} column{'' if len(judged) == 1 else 's'}", *_spreads(held)]
+    parts = [f"holds in {len(held)} of {plural(len(judged), 'column')}", *_spreads(held)]
     return [*parts, f"does not hold in {', '.join(broken)}"] if broken else parts
 
 

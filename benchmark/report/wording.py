@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from benchmark.report.estimates import Sheet
 from benchmark.splits import datasets, split_file
+from benchmark.wording import enumerated, plural
 
 
 def run_words(sheet: Sheet) -> str:
@@ -16,7 +17,7 @@ def run_words(sheet: Sheet) -> str:
 
 def seeds_words(sheet: Sheet) -> str:
     """Return how many seeds were asked for: ``3 seeds``."""
-    return f"{len(sheet.seeds)} seed{'' if len(sheet.seeds) == 1 else 's'}"
+    return plural(len(sheet.seeds), "seed")
 
 
 def paper_title(sheet: Sheet) -> str:
@@ -28,8 +29,7 @@ def paper_title(sheet: Sheet) -> str:
 def heading(sheet: Sheet) -> Iterator[str]:
     """Yield the lines that say of which table and which run something is, and whether values are compared."""
     yield f"Table {sheet.table.name}: {sheet.table.title}."
-    seeds = f"seed{'' if len(sheet.seeds) == 1 else 's'} {', '.join(map(str, sheet.seeds))}"
-    yield f"This run: {run_words(sheet)}, {seeds}."
+    yield f"This run: {run_words(sheet)}, {enumerated('seed', sheet.seeds)}."
     if sheet.printed:
         yield f"Paper: {sheet.table.source}, {paper_title(sheet)}."
         if not sheet.comparable:

@@ -1,9 +1,9 @@
 """What an archive holds, in words: for its ``README.txt``, and for who imports it."""
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from benchmark.sharing.description import commits
+from benchmark.wording import enumerated, plural
 
 if TYPE_CHECKING:
     from benchmark.sharing.archive import Manifest
@@ -51,8 +51,8 @@ def selection(run: "Description") -> str:
     """Return ``mini, profile smoke, preset paper, seeds 0, 1; tables 2, 3``."""
     changed = f"; changed {', '.join(run.overrides)}" if run.overrides else ""
     return (
-        f"{run.dataset.name}, profile {run.profile.name}, preset {run.preset}, {_several('seed', run.seeds)}; "
-        f"{_several('table', (table.name for table in run.tables))}{changed}"
+        f"{run.dataset.name}, profile {run.profile.name}, preset {run.preset}, {enumerated('seed', run.seeds)}; "
+        f"{enumerated('table', (table.name for table in run.tables))}{changed}"
     )
 
 
@@ -60,15 +60,10 @@ def progress(run: "Description") -> str:
     """Return ``12 of 24 cells finished, 12 evaluations``."""
     evaluations = set(run.evaluations)
     done = sum(cell.stage in evaluations for cell in run.cells)
-    return f"{done} of {len(run.cells)} cells finished, {len(evaluations)} evaluation{'s'[: len(evaluations) != 1]}"
+    return f"{done} of {plural(len(run.cells), 'cell')} finished, {plural(len(evaluations), 'evaluation')}"
 
 
 def _commits(run: "Description") -> list[str]:
     """Return by which commits the evaluations were made."""
     records = (run.stages[key].record for key in run.evaluations)
     return commits(record.provenance for record in records if record)
-
-
-def _several(word: str, values: Iterable[object]) -> str:
-    found = [str(value) for value in values]
-    return f"{word}{'s'[: len(found) != 1]} {', '.join(found)}"

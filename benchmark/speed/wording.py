@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 
 from benchmark.estimate import wall_seconds
-from benchmark.execute.display import duration
 from benchmark.speed.kinds import precision_of
 from benchmark.speed.pace import Basis, Pace, by_basis
 from benchmark.stage import Stage
+from benchmark.wording import duration, form, plural
 
 HOUR, DAY = 3600.0, 86400.0
 LONG = 2 * DAY  # beyond, days say more than hours
@@ -47,7 +47,7 @@ def total(stages: Sequence[Stage], pace: Pace) -> float:
 def cost_line(stages: Sequence[Stage], pace: Pace, workers: int) -> str:
     """Return ``about 412 GPU-hours (4 GPUs: 4.3 days) | source: measured on ... (fp32)``."""
     device = "GPU" if pace.gpu else "core"
-    several = f"{workers} {device}{'s'[: workers > 1]}: {span(wall(stages, pace, workers))}"
+    several = f"{plural(workers, device)}: {span(wall(stages, pace, workers))}"
     precisions = ", ".join(sorted({precision_of(stage) for stage in stages} - {""}))
     source = f"{pace.source} ({precisions})" if precisions else pace.source
     return f"about {hours(total(stages, pace))} {device_hours(pace)} ({several}) | source: {source}"
@@ -62,4 +62,5 @@ def remarks(stages: Sequence[Stage], pace: Pace) -> Iterator[str]:
         found = by_basis(stages, pace).get(basis, [])
         if found:
             share = 100 * total(found, pace) / everything
-            yield f"{len(found)} of {len(stages)} stages ({share:.0f} % of the hours) are estimated {words}"
+            are = form(len(found), "is", "are")
+            yield f"{len(found)} of {plural(len(stages), 'stage')} ({share:.0f} % of the hours) {are} estimated {words}"

@@ -36,7 +36,7 @@ def test_prepare_prints_what_there_is_and_how_to_use_it(world: World, capsys: Ca
     assert prepare(world) == 0
     said = capsys.readouterr()
     assert "images      3 train, 2 test\n" in said.out
-    assert "left out    1 images without a labelled pixel: ADE_train_00000003\n" in said.out
+    assert "left out    1 image without a labelled pixel: ADE_train_00000003\n" in said.out
     assert f"manifest    {world.target / 'manifest.json'}\n" in said.out
     assert f"--dataset ade20k --data-root {world.target}" in said.err
     assert "BENCHMARK_DATA_ADE20K=" in said.err
@@ -70,7 +70,7 @@ def test_verify_says_what_is_wrong_and_exits_with_1(world: World, capsys: Captur
     assert verify(world) == 1
     said = capsys.readouterr()
     assert "ADE_val_00000001.png: cannot be decoded" in said.err
-    assert "ade20k: 1 faults" in said.err
+    assert "ade20k: 1 fault\n" in said.err
     assert not said.out
 
 

@@ -20,7 +20,7 @@ from benchmark.execute import machine
 from benchmark.execute.attempt import make
 from benchmark.execute.context import WorkContext
 from benchmark.execute.curves import Curves
-from benchmark.execute.display import PlainDisplay, duration
+from benchmark.execute.display import PlainDisplay
 from benchmark.execute.executor import Interrupts, counted_interrupts
 from benchmark.execute.forecast import Forecast
 from benchmark.execute.inline import Inline
@@ -482,14 +482,6 @@ def test_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
     assert "stage 0 21/100" in lines[1]
     assert "in 75 s" in lines[2]
     assert lines[3].endswith(": why")
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0.04, "0.0 s"), (8.24, "8.2 s"), (75, "75 s"), (100, "2 min"), (3599, "60 min"), (11100, "3 h 05 min")],
-)
-def test_durations(seconds: float, text: str) -> None:
-    assert duration(seconds) == text
 
 
 def test_cores_are_at_least_one() -> None:

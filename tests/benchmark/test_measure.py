@@ -1,4 +1,4 @@
-"""``doctor --measure``: every kind of work once, the costliest first, and nothing that was measured is lost."""
+"""``measure``: every kind of work once, the costliest first, and nothing that was measured is lost."""
 
 import json
 import signal
@@ -31,7 +31,7 @@ def _toy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def arguments(tmp_path: Path) -> list[str]:
     profile = toy.profile(tmp_path, "toy: {steps: 1000}\n")
     places = ["--table", toy.table(tmp_path), "--profile", profile, "--store", str(tmp_path / "a" / "store")]
-    return ["doctor", "--measure", *places, "--units", "2"]
+    return ["measure", *places, "--units", "2"]
 
 
 def failing(error: BaseException) -> Callable[[StageContext], Mapping[str, Any]]:
@@ -72,7 +72,7 @@ def test_the_whole_is_the_sum_over_its_stages(arguments: list[str], tmp_path: Pa
     assert main(arguments) == 0
     capsys.readouterr()
     ratios = {one.kind: one.ratio for one in read_measurements(tmp_path / "a" / "speed.json")}
-    assert main(["plan", *arguments[2:-2], "--json"]) == 0
+    assert main(["plan", *arguments[1:-2], "--json"]) == 0
     plan = json.loads(capsys.readouterr().out)
     expected = sum(ratios[stage["kind"]] * stage["cost"] for stage in plan["stages"])
     assert plan["estimate"]["seconds"] == pytest.approx(expected)
@@ -170,15 +170,29 @@ def test_nothing_selected(arguments: list[str], capsys: Captured) -> None:
     assert "Nothing matches" in capsys.readouterr().err
 
 
-def test_its_options_are_its_own(capsys: Captured) -> None:
-    assert main(["doctor", "--measure", "--help"]) == 0
-    text = capsys.readouterr().out
-    assert "Usage: python -m benchmark doctor --measure" in text
-    assert "--precisions" in text
-    assert main(["doctor", "--help"]) == 0
-    text = capsys.readouterr().out
-    assert "--measure" in text
-    assert "--precisions" not in text
+def help_of(arguments: list[str], capsys: Captured) -> str:
+    assert main([*arguments, "--help"]) == 0
+    return capsys.readouterr().out
+
+
+def test_each_mode_has_options_of_its_own(capsys: Captured) -> None:
+    own = {"": "--precisions", "--breakdown": "--trace", "--input": "--images"}
+    for mode in own:
+        text = help_of(["measure", *filter(None, [mode])], capsys)
+        assert f"Usage: {f'python -m benchmark measure {mode}'.strip()} [OPTIONS]" in text
+        assert [option for option in own.values() if f"  {option} " in text] == [own[mode]]
+    text = help_of(["measure"], capsys)
+    assert all(f"`measure {mode} --help`" in " ".join(text.split()) for mode in own if mode)
+
+
+def test_two_modes_at_once_are_refused(capsys: Captured) -> None:
+    assert main(["measure", "--input", "--breakdown"]) == 2
+    assert "--breakdown and --input are two measurements" in capsys.readouterr().err
+
+
+def test_an_option_of_another_mode_is_unknown(capsys: Captured) -> None:
+    assert main(["measure", "--breakdown", "--precisions", "fp32"]) == 2
+    assert "No such option" in capsys.readouterr().err
 
 
 @pytest.mark.slow
@@ -201,7 +215,7 @@ def test_every_stage_of_the_methods_can_be_measured(
     settings = ["--set", "labelling.short=64", "--set", "pretrain.iterations=0", "--set", "classifier.iterations=9"]
     arguments = ["--profile", "smoke", "--table", "3,baselines,stages,course", "--splits", "S4", "--dataset", str(own)]
     store = ["--store", str(tmp_path / "a" / "store")]
-    assert main(["doctor", "--measure", *arguments, *settings, *store, "--units", "1", "--minutes", "99"]) == 0
+    assert main(["measure", *arguments, *settings, *store, "--units", "1", "--minutes", "99"]) == 0
     output = capsys.readouterr().out
     assert "not measured" not in output
     assert "estimated by" not in output

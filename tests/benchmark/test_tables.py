@@ -50,14 +50,18 @@ def test_the_papers_tables_load(name: str, cells: int) -> None:
     [
         ("name: own", "nmae: own", ["nmae: unknown key. Did you mean name?", "name: missing"]),
         ("name: own", "name: 3", ["name: Input should be a valid string, found 3"]),
-        ("[1.5, null]", "[1.5]", ["1 values for row 'One', but there are 2 columns"]),
+        ("[1.5, null]", "[1.5]", ["1 value for row 'One'; the table has 2 columns"]),
         ("  One: [1.5, null]", "  On: [1, 2]", ["'On'", "Did you mean 'One'"]),
         ("label: Two", "label: One", ["two rows are called 'One'"]),
         ("label: B", "label: A", ["two columns are called 'A'"]),
         ("method: toy, variant", "variant", ["rows.1.method: missing"]),
         ("split: S2, set: {toy.steps: 2}", "slpit: S2", ["columns.1.slpit: unknown key", "columns.1.split: missing"]),
         ("title: A table", "title: A table\nplot: {kind: pie}", ["plot.kind"]),
-        ("title: A table", "title: A table\nplot: {kind: curve, nominal: [1]}", ["1 nominal positions"]),
+        (
+            "title: A table",
+            "title: A table\nplot: {kind: curve, nominal: [1]}",
+            ["1 nominal position; the table has 2 columns"],
+        ),
         ("title: A table", "title: A table\nplot: {kind: curve, x: steps}", ["x is 'steps', but", "is set by 'A';"]),
         ("title: A table", "title: A table\nplot: {kind: lines, x: novel_ratio}", ["is set by 'One', 'Two';"]),
         ("title: A table", "title: A table\nreported: C", ["unknown column 'C' in reported. Known: A, B"]),
@@ -139,7 +143,7 @@ def test_unknown_tables(tmp_path: Path) -> None:
 
 
 def test_what_a_table_checks_itself_names_its_values_alone(tmp_path: Path) -> None:
-    with pytest.raises(BenchmarkError, match=r"there are 2 columns\.$"):
+    with pytest.raises(BenchmarkError, match=r"the table has 2 columns\.$"):
         load_table(write(tmp_path, TABLE.replace("[1.5, null]", "[1.5]")))
 
 

@@ -24,6 +24,7 @@ from benchmark.datasets.preparation.recipes import Recipe
 from benchmark.datasets.preparation.trees import Member, Tree, open_tree, rooted
 from benchmark.errors import BenchmarkError
 from benchmark.files import naming, sha256, write_text
+from benchmark.wording import form, plural
 
 IMAGES, MASKS, LISTS = "images", "masks", "lists"
 SHOWN = 12  # faults
@@ -137,7 +138,7 @@ def _lacks(
     """Yield what a part lacks, in words."""
     expected = recipe.published[part]
     if len(names) != expected:
-        yield f"{part}: {' and '.join(recipe.lists[part])} name {len(names)} images, published are {expected}"
+        yield f"{part}: {' and '.join(recipe.lists[part])} name {plural(len(names), 'image')}, published are {expected}"
     image_gaps, mask_gaps = list(_gaps(names, images)), list(_gaps(names, masks))
     alike = image_gaps == mask_gaps
     image_folder, mask_folder = f"{recipe.images[part]} (.jpg)", f"{recipe.masks[part]} ({recipe.mask_suffix})"
@@ -276,7 +277,8 @@ def _release(facts: Iterable[PairFacts], source: Path) -> str:
 def _faults(recipe: Recipe, faults: list[str], total: int) -> str:
     lines = [f"  {fault}" for fault in sorted(faults)[:SHOWN]]
     more = [f"  ... and {len(faults) - SHOWN} more"] if len(faults) > SHOWN else []
-    head = f"{recipe.name}: {len(faults)} of {total} pairs are not sound; the others are converted and kept."
+    count = f"{len(faults)} of {plural(total, 'pair')} {form(len(faults), 'is', 'are')}"
+    head = f"{recipe.name}: {count} not sound; the others are converted and kept."
     return "\n".join([head, *lines, *more])
 
 

@@ -7,6 +7,7 @@ from typing import Literal
 from benchmark.datasets import voc2012
 from benchmark.datasets.base import Part
 from benchmark.splits import split_file
+from benchmark.wording import plural
 
 Masks = Literal["coco-stuff", "sceneparse", "class ids"]  # how mask files say which class a pixel has
 
@@ -55,7 +56,7 @@ class Recipe:
 
     def lack(self, images: int) -> str:
         """Return ``34 of 22194 images``, nothing for the complete dataset."""
-        return "" if images == self.total else f"{images} of {self.total} images"
+        return "" if images == self.total else f"{images} of {plural(self.total, 'image')}"
 
 
 def _everywhere(folder: str) -> Mapping[Part, str]:

@@ -17,6 +17,7 @@ from benchmark.execute.cluster.rounds import Round
 from benchmark.execute.cluster.standing import Standing, Survey, attainable, inputs_of, survey
 from benchmark.execute.cluster.submit import submit_round
 from benchmark.execute.cluster.task import say
+from benchmark.wording import plural
 
 PATIENCE = 600.0  # seconds that a controller which is away has to come back
 PAUSE = 10.0  # seconds between two questions
@@ -48,7 +49,7 @@ def keep(campaign: Campaign) -> None:
     wanted = recoverable(campaign, inputs, seen)
     if wanted:
         made = _next_round(campaign, wanted)
-        say(f"round {made.number} of campaign {campaign.id}: {len(made.tasks)} stages submitted again")
+        say(f"round {made.number} of campaign {campaign.id}: {plural(len(made.tasks), 'stage')} submitted again")
         if made.error:
             say(f"the others were not: {made.error}")
         return

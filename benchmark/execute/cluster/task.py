@@ -24,6 +24,7 @@ from benchmark.execute.display import line_of
 from benchmark.execute.messages import Event, Finished, Job, Progress, Started
 from benchmark.execute.records import record_end
 from benchmark.execute.scheduler import Observer
+from benchmark.wording import plural
 
 VISIBLE = 10.0  # seconds until files that another node has written can be seen on this one
 POLL = 1.0
@@ -115,7 +116,7 @@ class _Work:
             self._record(end)
         faults = self._faults()
         if faults > preset.retries:
-            say(f"given up after {faults} faults in a row: {end.message}")
+            say(f"given up after {plural(faults, 'fault')} in a row: {end.message}")
             return Exit.INCOMPLETE
         return self._again(end.message, preset.backoff_seconds * 2.0 ** (faults - 1), elsewhere=True)
 

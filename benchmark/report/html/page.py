@@ -19,6 +19,7 @@ from benchmark.report.html.summary import summary
 from benchmark.report.palette import BASE, NO_LABEL, NOVEL
 from benchmark.report.tolerance import rules
 from benchmark.report.wording import run_words
+from benchmark.wording import form, listed, plural
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -100,7 +101,7 @@ def sealed_with(text: str) -> str | None:
 
 def _title(views: Sequence[TableView]) -> str:
     names = [view.sheet.table.name for view in views]
-    return f"Table{'' if len(names) == 1 else 's'} {words.listed(names)}"
+    return f"{form(len(names), 'Table')} {listed(names)}"
 
 
 @cache
@@ -135,7 +136,7 @@ def _environment() -> "Environment":
         "signed": words.signed,
         "exact": words.exact,
         "span": words.span,
-        "plural": words.plural,
+        "plural": plural,
         "tone": words.tone,
         "mark": words.mark,
         "raw": Markup,

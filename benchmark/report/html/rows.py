@@ -9,12 +9,13 @@ from benchmark.report.certainty import over_images, over_seeds
 from benchmark.report.claims import Judgement, printed_decimals
 from benchmark.report.estimates import Estimate, Sheet
 from benchmark.report.html.charts import Chart, chart
-from benchmark.report.html.words import listed, mark, sentence, signed, span, tone
+from benchmark.report.html.words import mark, sentence, signed, span, tone
 from benchmark.report.intervals import Interval
 from benchmark.report.orderings import Comparison, Verdict
 from benchmark.report.tables.asked import OURS
 from benchmark.report.tables.captions import caption_lines
 from benchmark.report.tables.grid import Grid, Side
+from benchmark.wording import listed
 
 
 @dataclass(frozen=True)

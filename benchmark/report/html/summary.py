@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Sequence
 
 from benchmark.report.html.rows import TableView
-from benchmark.report.html.words import listed, plural, sentence, tally
+from benchmark.report.html.words import sentence
 from benchmark.report.tolerance import rules
+from benchmark.wording import form, listed, plural, tally
 
 
 def summary(views: Sequence[TableView]) -> list[str]:
@@ -43,7 +44,7 @@ def _orderings(views: Sequence[TableView]) -> Iterator[str]:
     held = [one.ordering for one in orderings if one.outcome == "holds"]
     fallen = [one.ordering for one in orderings if one.outcome == "does not hold"]
     if held:
-        yield f"In every column {'hold' if len(held) > 1 else 'holds'} {listed(held)}."
+        yield f"In every column {form(len(held), 'holds', 'hold')} {listed(held)}."
     if fallen:
         yield f"The other way round in some column: {listed(fallen)}."
 

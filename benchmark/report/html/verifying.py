@@ -19,8 +19,8 @@ from benchmark.report.html.maker import maker
 from benchmark.report.html.page import digest, render, sealed_with
 from benchmark.report.html.reading import Page, parts, read_page
 from benchmark.report.html.restoring import restore
-from benchmark.report.html.words import plural
 from benchmark.sharing.restoring import broken_keys
+from benchmark.wording import plural
 
 NOT_COMPUTED = "nothing was computed again, because what it would be computed from is damaged"
 

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from benchmark.report.intervals import Interval
+from benchmark.wording import listed
 
 NOTHING = "–"
 MINUS = "−"
@@ -45,27 +46,11 @@ def span(interval: Interval | None) -> str:
     return f"{fixed(interval.low)} to {fixed(interval.high)}"
 
 
-def plural(count: int, word: str) -> str:
-    """Return ``1 cell`` or ``2 cells``."""
-    return f"{count:,} {word}{'' if count == 1 else 's'}"
-
-
-def tally(found: Iterable[str]) -> str:
-    """Return ``12 holds, 3 undecided``: how often each occurs, in the order of the first."""
-    return ", ".join(f"{count} {word}" for word, count in Counter(found).items())
-
-
 def sentence(found: Iterable[str]) -> str:
     """Return ``12 hold and 3 are undecided``: how often each verdict occurs, best first, as a sentence goes on."""
     counted = Counter(found)
     order = sorted(counted, key=lambda word: list(FORMS).index(word) if word in FORMS else len(FORMS))
     return listed(f"{counted[word]} {FORMS.get(word, (word, word))[counted[word] > 1]}" for word in order)
-
-
-def listed(words: Iterable[str]) -> str:
-    """Return ``a, b and c``."""
-    *most, last = list(words) or [""]
-    return f"{', '.join(most)} and {last}" if most else last
 
 
 def mark(verdict: str) -> str:

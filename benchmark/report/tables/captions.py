@@ -8,6 +8,7 @@ from benchmark.report.tables.asked import NOTES, PAPER
 from benchmark.report.tables.grid import Grid, Side
 from benchmark.report.tolerance import rules
 from benchmark.report.wording import paper_title, reported_words, run_words
+from benchmark.wording import enumerated
 
 
 def caption_lines(grid: Grid) -> list[str]:
@@ -40,7 +41,7 @@ def unavailable_words(grid: Grid) -> str:
 
 
 def _run(sheet: Sheet) -> str:
-    return f"{run_words(sheet)}, seed{'' if len(sheet.seeds) == 1 else 's'} {', '.join(map(str, sheet.seeds))}"
+    return f"{run_words(sheet)}, {enumerated('seed', sheet.seeds)}"
 
 
 def _mean(grid: Grid) -> str:

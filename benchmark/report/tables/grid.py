@@ -11,6 +11,7 @@ from benchmark.report.estimates import Estimate, Sheet, Status
 from benchmark.report.intervals import Interval
 from benchmark.report.replication import of_cell
 from benchmark.report.tables.asked import NOTES, OURS, PAPER, Asked
+from benchmark.wording import plural
 
 NOTHING = "--"
 UNAVAILABLE: Status = "not available yet"
@@ -240,7 +241,7 @@ class Grid:
                 ends = f"{interval.low:.{self.decimals}f}, {interval.high:.{self.decimals}f}"
                 yield f"[{ends}]" if note == "interval" else f"({ends})"
         if cell.status == "partial":
-            yield f"({cell.n_seeds} of {len(side.sheet.seeds)} seeds)"
+            yield f"({cell.n_seeds} of {plural(len(side.sheet.seeds), 'seed')})"
 
     def _fact(self, kind: Kind, cell: Estimate) -> Entry:
         if kind == "verdict":

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from matplotlib.patches import Rectangle
 
-from benchmark.commands.pictures import command, parse_choice
+from benchmark.commands.options import parse_choice
+from benchmark.commands.pictures import command
 from benchmark.datasets import load_dataset
 from benchmark.errors import BenchmarkError, Exit
 from benchmark.labels import mask_path, write_mask

@@ -1,4 +1,4 @@
-"""``profile --input``: how fast training images are made, from photographs drawn for the purpose."""
+"""How fast training images are made, from photographs drawn for the purpose: ``measure --input``."""
 
 import tempfile
 import time
@@ -19,6 +19,7 @@ from benchmark.execute.machine import available_cores
 from benchmark.randomness import generator
 from benchmark.speed.photographs import COCO, draw_mask, draw_photograph, write_photograph
 from benchmark.stage import Stage
+from benchmark.wording import plural
 
 HEIGHT, WIDTH = COCO
 CLASSES = 171
@@ -52,10 +53,13 @@ class InputSpeed(NamedTuple):
         rows = sorted(self.sections.items(), key=lambda item: -item[1])
         return "\n".join(
             [
-                f"input of {self.stage}, mean of {self.images} crops of {WIDTH} x {HEIGHT} photographs",
+                f"input of {self.stage}, mean of {plural(self.images, 'crop')} of {WIDTH} x {HEIGHT} photographs",
                 *(f"{label:<{width}}  {ms:8.2f} ms  {100 * ms / total:5.1f} %" for label, ms in rows),
                 f"{'image':<{width}}  {total:8.2f} ms of CPU time: {self.per_cpu_second:.1f} images a CPU second",
-                *(f"{rate:.1f} images a second by {count} thread(s)" for count, rate in self.per_second.items()),
+                *(
+                    f"{rate:.1f} images a second by {plural(count, 'thread')}"
+                    for count, rate in self.per_second.items()
+                ),
             ]
         )
 

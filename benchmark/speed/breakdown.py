@@ -1,6 +1,5 @@
-"""``profile``: where the costliest stage of a cell spends its time."""
+"""Where the costliest stage of a cell spends its time: ``measure --breakdown``."""
 
-import json
 import tempfile
 import time
 from collections.abc import Iterator
@@ -8,26 +7,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-import click
-
-from benchmark.commands.options import Selection, selection_options
-from benchmark.commands.plan import nothing_selected
-from benchmark.errors import BenchmarkError, Exit, unknown
+from benchmark.errors import BenchmarkError, unknown
 from benchmark.plan import Plan
 from benchmark.relocated import load_function
 from benchmark.stage import Stage, StageContext, StageInterrupted, closure
 from benchmark.store import Store
+from benchmark.wording import plural
 
 if TYPE_CHECKING:
     from torch.profiler import profile
-
-    from benchmark.commands.input_speed import InputSpeed
 
 WARM_UP = 5  # iterations before the measurement
 SECTION = "step: "  # what the methods' record_function labels start with
 
 
-class Profile(NamedTuple):
+class Breakdown(NamedTuple):
     """What was measured.
 
     Attributes:
@@ -50,40 +44,8 @@ class Profile(NamedTuple):
         rows = sorted(self.sections.items(), key=lambda item: -item[1]) + list(rest.items())
         width = max(len(label) for label, _ in rows)
         lines = [f"{label:<{width}}  {ms:8.2f} ms  {100 * ms / self.wall_ms:5.1f} %" for label, ms in rows]
-        head = f"{self.stage}, {self.device}, mean of {self.iterations} iterations"
+        head = f"{self.stage}, {self.device}, mean of {plural(self.iterations, 'iteration')}"
         return "\n".join([head, *lines, f"{'iteration':<{width}}  {self.wall_ms:8.2f} ms"])
-
-
-@click.command()
-@selection_options()
-@click.option("--row", help="Label of the row to profile.  [default: the first that is available]")
-@click.option("--iterations", type=click.IntRange(min=1), default=50, show_default=True, help="Iterations to measure.")
-@click.option("--input", "of_input", is_flag=True, help="Measure its training input alone, so many images of it.")
-@click.option("--trace", type=click.Path(path_type=Path, dir_okay=False), help="Also write a Chrome trace.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(
-    *, selection: Selection, row: str | None, iterations: int, of_input: bool, trace: Path | None, as_json: bool
-) -> int:
-    """Run some iterations of the costliest stage of a cell, on one thread, and show where their time goes.
-
-    The first selected cell of the row is taken; stages that it needs are made first, its own result is not kept.
-    With --input nothing is trained: photographs of 640 x 480 pixels are drawn, and cropped as that stage would.
-    """
-    plan = selection.plan()
-    reason = nothing_selected(plan, selection)
-    if reason:
-        click.echo(reason, err=True)
-        return Exit.NOTHING
-    stage = costliest(plan, row)
-    measured: Profile | InputSpeed
-    if of_input:
-        from benchmark.commands.input_speed import measure_input
-
-        measured = measure_input(stage, iterations)
-    else:
-        measured = measure(plan, stage, selection.store, iterations, trace)
-    click.echo(json.dumps(measured._asdict(), indent=2) if as_json else measured.as_text())
-    return Exit.OK
 
 
 def costliest(plan: Plan, row: str | None) -> Stage:
@@ -95,7 +57,7 @@ def costliest(plan: Plan, row: str | None) -> Stage:
     return max(closure([chosen]), key=lambda stage: stage.cost)
 
 
-def measure(plan: Plan, stage: Stage, store: Store, iterations: int, trace: Path | None) -> Profile:
+def break_down(plan: Plan, stage: Stage, store: Store, iterations: int, trace: Path | None) -> Breakdown:
     """Run the stage in a temporary store that borrows its inputs, until so many iterations are measured.
 
     Raises:
@@ -105,6 +67,7 @@ def measure(plan: Plan, stage: Stage, store: Store, iterations: int, trace: Path
     from torch.profiler import ProfilerActivity, profile
 
     from benchmark.execute.context import WorkContext
+    from benchmark.execute.functions import load_function
     from benchmark.execute.machine import one_thread
     from benchmark.execute.messages import job_of
     from benchmark.speed.running import make_inputs
@@ -120,9 +83,8 @@ def measure(plan: Plan, stage: Stage, store: Store, iterations: int, trace: Path
         job = job_of(stage, plan, sandbox)
         context = WorkContext(job, sandbox, sandbox.draft(stage.key), lambda _done, _total: None, stopwatch.stop)
         context.scratch.mkdir(parents=True)
-        function = load_function(stage.function)
         try:
-            function(cast("StageContext", context))
+            load_function(stage.function)(cast("StageContext", context))
         except StageInterrupted:
             pass
         else:
@@ -132,7 +94,7 @@ def measure(plan: Plan, stage: Stage, store: Store, iterations: int, trace: Path
             )
         if trace:
             profiler.export_chrome_trace(str(trace))
-        return Profile(
+        return Breakdown(
             stage=stage.name,
             device=context.device_used(),
             iterations=iterations,
@@ -144,7 +106,7 @@ def measure(plan: Plan, stage: Stage, store: Store, iterations: int, trace: Path
 @contextmanager
 def borrowed(stage: Stage, store: Store) -> Iterator[Store]:
     """Yield a temporary store in which the inputs of the stage are links to those of another."""
-    with tempfile.TemporaryDirectory(prefix="weakshot-profile-") as folder:
+    with tempfile.TemporaryDirectory(prefix="weakshot-breakdown-") as folder:
         sandbox = Store(Path(folder))
         for parent in stage.inputs.values():
             link = sandbox.folder(parent.key)

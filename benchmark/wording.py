@@ -1,0 +1,41 @@
+"""Counts, lists and times in running text."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+
+def plural(count: int, noun: str, several: str = "") -> str:
+    """Return ``1 cell`` or ``2,000 cells``; ``several`` is the plural of a noun that takes more than an s."""
+    return f"{count:,} {form(count, noun, several)}"
+
+
+def form(count: int, one: str, several: str = "") -> str:
+    """Return the word that goes with a count: ``cell`` or ``cells``, ``is`` or ``are`` where these are given."""
+    return one if count == 1 else several or f"{one}s"
+
+
+def enumerated(noun: str, names: Iterable[object]) -> str:
+    """Return ``seed 0`` or ``seeds 0, 1``."""
+    found = [str(name) for name in names]
+    return f"{form(len(found), noun)} {', '.join(found)}"
+
+
+def listed(words: Iterable[str]) -> str:
+    """Return ``a, b and c``."""
+    *most, last = list(words) or [""]
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def tally(found: Iterable[str]) -> str:
+    """Return ``12 holds, 3 undecided``: how often each occurs, in the order of the first."""
+    return ", ".join(f"{count} {word}" for word, count in Counter(found).items())
+
+
+def duration(seconds: float) -> str:
+    """Return ``8 s``, ``12 min``, ``3 h 05 min``: two digits that matter."""
+    if seconds < 99.5:
+        return f"{seconds:.1f} s" if seconds < 9.95 else f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 100:
+        return f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
