@@ -18,7 +18,5 @@ def data_folder(kind: Literal["splits", "paper"]) -> Path:
 def folders_beside_package() -> Mapping[Path, Path]:
     """Return the data folders of a checkout by their place relative to the package's parent; none when installed."""
     return {
-        place: _PACKAGE.parent / place
-        for kind, place in _IN_CHECKOUT.items()
-        if not (INSTALLED_DATA / kind).is_dir()
+        place: _PACKAGE.parent / place for kind, place in _IN_CHECKOUT.items() if not (INSTALLED_DATA / kind).is_dir()
     }

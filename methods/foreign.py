@@ -15,6 +15,7 @@ from torch import Tensor
 
 from benchmark.errors import BenchmarkError
 from benchmark.files import sha256
+from benchmark.program import program
 from benchmark.settings import from_json
 from benchmark.stage import StageContext
 from methods.checkpoints import MODEL_FILE, load_model, save_model
@@ -25,7 +26,7 @@ from methods.maskformer.network import MaskFormer, build_maskformer
 from methods.settings import MaskFormerSettings
 from methods.tensor_files import TensorFile, read_tensors
 
-WAY_OUT = "`python -m benchmark checkpoint FILE` says what a file holds."
+WAY_OUT = f"`{program()} checkpoint FILE` says what a file holds."
 _OURS = {"maskformer", "largefov"}  # keys of the metadata that save_model writes
 NAMES = {"safetensors": "safetensors", "torch": "torch.save", "pickle": "pickle"}
 

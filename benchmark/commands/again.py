@@ -15,6 +15,7 @@ from benchmark.execute.executor import Launcher
 from benchmark.execute.local import Local
 from benchmark.files import read_json, write_json
 from benchmark.plan import Plan
+from benchmark.program import program
 from benchmark.store import Store
 
 
@@ -35,10 +36,10 @@ class LastRun(NamedTuple):
         """Call it again in this process and return its exit code."""
         from benchmark.commands.run import command
 
-        click.echo(f"python -m benchmark run {shlex.join(self.arguments)}", err=True)
+        click.echo(f"{program()} run {shlex.join(self.arguments)}", err=True)
         if Path(self.directory).is_dir():
             os.chdir(self.directory)
-        code: int = command.main(self.arguments, "python -m benchmark run", standalone_mode=False)
+        code: int = command.main(self.arguments, f"{program()} run", standalone_mode=False)
         return code
 
 

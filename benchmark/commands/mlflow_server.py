@@ -8,6 +8,7 @@ import click
 from benchmark.commands.options import split_names, store_option
 from benchmark.errors import BenchmarkError, Exit
 from benchmark.execute.executor import Interrupts, counted_interrupts
+from benchmark.program import program
 from benchmark.tracking.server import own_database
 from benchmark.tracking.serving import Server, serving
 
@@ -39,7 +40,7 @@ def command(store: Path, host: str, port: int, allowed_hosts: tuple[str, ...] | 
         _start(server, interrupts)
         while not interrupts.count:
             server.wait(0.5)
-    click.echo("ended; what clients could not send meanwhile: python -m benchmark sync", err=True)
+    click.echo(f"ended; what clients could not send meanwhile: {program()} sync", err=True)
     return Exit.OK
 
 

@@ -16,6 +16,7 @@ from benchmark.execute.cluster.queue import Queue
 from benchmark.execute.cluster.standing import Standing, survey
 from benchmark.files import read_json
 from benchmark.plan import Plan, PlannedCell
+from benchmark.program import program
 from benchmark.stage import closure
 from benchmark.store import Store
 from benchmark.wording import plural
@@ -159,9 +160,9 @@ def _campaign_lines(campaign: dict[str, Any]) -> Iterator[str]:
     if campaign["error"]:
         yield f"  {campaign['error']}"
     if campaign.get("stuck"):
-        yield f"  Slurm holds jobs that a node failed to start; python -m benchmark retry {campaign['id']} lets them go"
+        yield f"  Slurm holds jobs that a node failed to start; {program()} retry {campaign['id']} lets them go"
     if campaign.get("at_work") is False:
-        yield f"  none of its jobs is in the queue; python -m benchmark retry {campaign['id']} submits what is missing"
+        yield f"  none of its jobs is in the queue; {program()} retry {campaign['id']} submits what is missing"
 
 
 def _reasons(stages: Sequence[dict[str, Any]]) -> str:

@@ -21,6 +21,7 @@ from benchmark.execute.display import display
 from benchmark.execute.messages import Job, job_of
 from benchmark.execute.session import Session
 from benchmark.plan import Plan
+from benchmark.program import program
 from benchmark.store import Store
 from benchmark.tracking import mirrored
 from benchmark.tracking.server import over_http, public, tracking_uri
@@ -116,7 +117,7 @@ def _told(campaign: Campaign, made: Round, jobs: Sequence[Job], frozen: Frozen) 
     others = len(jobs) - count - len(made.left)
     if others and not made.error:
         yield f"  {_stages(others)} that jobs of other campaigns make already are waited for"
-    yield "look:    python -m benchmark status, logs KEY, cancel, retry (with the same --store), or squeue --me"
+    yield f"look:    {program()} status, logs KEY, cancel, retry (with the same --store), or squeue --me"
     if campaign.tracking is not None and not over_http(campaign.tracking):
         yield "MLflow:  jobs tell only a server (MLFLOW_TRACKING_URI=http://...); `sync` sends what they have made"
 
@@ -125,7 +126,7 @@ def _refused(campaign: Campaign, made: Round, jobs: Sequence[Job]) -> Iterator[s
     if made.error:
         missing = len(jobs) - len(made.tasks) - len(made.left)
         yield f"only a part was submitted, {_stages(missing)} were not: {made.error}"
-        yield f"What is in the queue goes on; `python -m benchmark retry {campaign.id}` submits the rest."
+        yield f"What is in the queue goes on; `{program()} retry {campaign.id}` submits the rest."
 
 
 def _unused(jobs: Sequence[Job], preset: Preset) -> Iterator[str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from benchmark.datasets.base import Dataset, DatasetInfo
 from benchmark.errors import BenchmarkError, unknown
+from benchmark.program import program
 
 if TYPE_CHECKING:
     from benchmark.datasets.files import Layout
@@ -110,7 +111,7 @@ def _published_layout(name: str, folder: Path) -> "Layout":
     else:
         raise BenchmarkError(
             f"{folder}: holds no {DESCRIPTION}. Make it from the published files: "
-            f"`python -m benchmark data prepare {name} --from ARCHIVE_OR_FOLDER --to DIR`."
+            f"`{program()} data prepare {name} --from ARCHIVE_OR_FOLDER --to DIR`."
         )
     if layout.name != name or layout.classes != recipe.classes:
         raise BenchmarkError(

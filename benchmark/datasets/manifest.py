@@ -16,6 +16,7 @@ from typing import NamedTuple
 from benchmark.datasets.base import IGNORE, Part
 from benchmark.errors import BenchmarkError
 from benchmark.files import write_text
+from benchmark.program import program
 from benchmark.validation import validated
 
 NAME = "manifest.json"
@@ -154,7 +155,7 @@ def write_manifest(path: Path, manifest: Manifest) -> None:
 
 def read_manifest(path: Path) -> Manifest | None:
     """Return a folder's manifest, ``None`` where there is none. Raises BenchmarkError for one that is damaged."""
-    way_out = "Delete it, then `python -m benchmark data verify` writes a new one."
+    way_out = f"Delete it, then `{program()} data verify` writes a new one."
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):

@@ -67,7 +67,6 @@ def break_down(plan: Plan, stage: Stage, store: Store, iterations: int, trace: P
     from torch.profiler import ProfilerActivity, profile
 
     from benchmark.execute.context import WorkContext
-    from benchmark.execute.functions import load_function
     from benchmark.execute.machine import one_thread
     from benchmark.execute.messages import job_of
     from benchmark.speed.running import make_inputs

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from benchmark.errors import BenchmarkError
 from benchmark.files import naming, read_json, write_json
+from benchmark.program import program
 from benchmark.store import Store
 from benchmark.validation import validated
 
@@ -80,7 +81,7 @@ def read_measurements(path: Path) -> tuple[Measurement, ...]:
     content = read_json(path)
     if content is None and not path.exists():
         return ()
-    way_out = "Delete it and measure again: `python -m benchmark doctor --measure`."
+    way_out = f"Delete it and measure again: `{program()} measure`."
     if not isinstance(content, dict) or content.get("format") != FORMAT or not isinstance(content.get("kinds"), list):
         raise BenchmarkError(f"{path}: holds no measurements of format {FORMAT}. {way_out}")
     try:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
+from benchmark.program import program
 from benchmark.tracking.attempts import RUNNING, attempts, executed
 from benchmark.tracking.runs import Outcome, Sender
 from benchmark.tracking.server import connect, public, reason, tracking_uri
@@ -157,5 +158,5 @@ class Mirror:
             self._warned = True
             self._warn(
                 f"warning: MLflow at {public(self.uri)} did not take what it was sent ({reason(error)}). The work goes "
-                f"on; send what is missing afterwards with: python -m benchmark sync --store {self._store.root}"
+                f"on; send what is missing afterwards with: {program()} sync --store {self._store.root}"
             )
