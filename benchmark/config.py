@@ -7,6 +7,7 @@ from typing import Any
 
 from benchmark import registry
 from benchmark.errors import BenchmarkError, unknown
+from benchmark.paths import is_path
 from benchmark.registry import Method
 from benchmark.validation import validated
 from benchmark.yaml12 import load_mapping, load_yaml, parse_yaml
@@ -53,7 +54,7 @@ def load_profile(name_or_path: str) -> Profile:
     """
     path = _path(name_or_path)
     if not path.is_file():
-        if _is_path(name_or_path):
+        if is_path(name_or_path):
             raise BenchmarkError(f"there is no profile file {path}.")
         raise unknown("profile", name_or_path, profile_names(), "--profile (a path ends in .yaml)")
     data = load_mapping(path, "a profile maps sections to settings")
@@ -72,11 +73,7 @@ def dataset_of(profile: str) -> str:
 
 
 def _path(name: str) -> Path:
-    return Path(name) if _is_path(name) else FOLDER / f"{name}.yaml"
-
-
-def _is_path(name: str) -> bool:
-    return name.endswith((".yaml", ".yml")) or "/" in name
+    return Path(name) if is_path(name) else FOLDER / f"{name}.yaml"
 
 
 def _check(path: Path, texts: Mapping[str, Any], sections: dict[str, Any], datasets: Any) -> None:

@@ -9,6 +9,16 @@ INSTALLED_DATA = _PACKAGE / "data"
 _IN_CHECKOUT = {"splits": Path("splits"), "paper": Path("results", "paper")}
 
 
+def is_path(name: str, *suffixes: str) -> bool:
+    """Return whether a word names a file, not a thing that comes with the software: it has a suffix, or a folder.
+
+    Args:
+        name: as on the command line.
+        suffixes: of such files; without any those of YAML.
+    """
+    return name.endswith(suffixes or (".yaml", ".yml")) or "/" in name
+
+
 def data_folder(kind: Literal["splits", "paper"]) -> Path:
     """Return the folder of the class splits or of the paper's printed values."""
     installed = INSTALLED_DATA / kind

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmark.errors import BenchmarkError, unknown
-from benchmark.paths import data_folder
+from benchmark.paths import data_folder, is_path
 from benchmark.validation import validated
 from benchmark.yaml12 import load_mapping
 
@@ -96,7 +96,7 @@ class Source(NamedTuple):
 
 def source(dataset: str) -> Source:
     """Return class names and novel ids of a dataset, given by name or by the path of a YAML in the common layout."""
-    if dataset not in datasets() and Path(dataset).suffix in {".yaml", ".yml"}:
+    if is_path(dataset):
         from benchmark.datasets.folder import read_description
 
         own = read_description(Path(dataset))

@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from benchmark.errors import BenchmarkError, unknown
 from benchmark.orderings import Ordering
-from benchmark.paths import data_folder
+from benchmark.paths import is_path
+from benchmark.table_files import table_files, table_names
 from benchmark.validation import validated
 from benchmark.wording import plural
 from benchmark.yaml12 import load_mapping
@@ -220,17 +221,12 @@ def swept(one: Row | Column, setting: str) -> float | None:
 
 def load_table(name_or_path: str) -> Table:
     """Return a table by name (``3``) or path. Raises BenchmarkError with every error of the file."""
-    if name_or_path.endswith((".yaml", ".yml")) or "/" in name_or_path:
+    if is_path(name_or_path):
         return _read(Path(name_or_path))
-    shipped = _shipped()
+    shipped = table_files()
     if name_or_path not in shipped:
-        raise unknown("table", name_or_path, [*sorted(shipped), "all"], "--table (a path ends in .yaml)")
+        raise unknown("table", name_or_path, table_names(), "--table (a path ends in .yaml)")
     return _read(shipped[name_or_path])
-
-
-def _shipped() -> dict[str, Path]:
-    """Return the name of every table that comes with the software and its file: ``1`` is in ``table1.yaml``."""
-    return {path.stem.removeprefix("table"): path for path in data_folder("paper").glob("*.yaml")}
 
 
 def _read(path: Path) -> Table:

@@ -14,6 +14,7 @@ from benchmark.commands.options import Selection
 from benchmark.execute.executor import Launcher
 from benchmark.execute.local import Local
 from benchmark.files import read_json, write_json
+from benchmark.paths import is_path
 from benchmark.plan import Plan
 from benchmark.program import program
 from benchmark.store import Store
@@ -73,8 +74,7 @@ def arguments(plan: Plan, selection: Selection) -> Iterator[str]:
 
 def absolute(name: str) -> str:
     """Return a path absolute, and the name of something that comes with the software as it is."""
-    is_path = name.endswith((".yaml", ".yml")) or "/" in name
-    return str(Path(name).absolute()) if is_path else name
+    return str(Path(name).absolute()) if is_path(name) else name
 
 
 def _launching(launcher: Launcher) -> list[str]:

@@ -11,6 +11,7 @@ import click
 
 from benchmark.commands.options import parse_choice, store_option
 from benchmark.errors import BenchmarkError, Exit, unknown
+from benchmark.paths import is_path
 from benchmark.wording import plural
 
 if TYPE_CHECKING:
@@ -164,7 +165,7 @@ def _split(name: str, split_name: str | None, classes: tuple[str, ...]) -> "Spli
     """Return the split asked for, else the first; without any, one that makes no class novel."""
     from benchmark.splits import Split, datasets, split, splits
 
-    known = splits(name) if name in datasets() or Path(name).suffix else {}
+    known = splits(name) if name in datasets() or is_path(name) else {}
     if known:
         return split(name, split_name or next(iter(known)))
     if split_name is not None:

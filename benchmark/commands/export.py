@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from benchmark.commands.options import Selection, selection_options
-from benchmark.commands.table import finish
+from benchmark.selection.endings import finish
 
 if TYPE_CHECKING:
     from benchmark.plan import Plan

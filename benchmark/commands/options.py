@@ -11,6 +11,7 @@ import click
 
 from benchmark.errors import BenchmarkError
 from benchmark.store import Store
+from benchmark.table_files import EVERY, names_of_all, table_names
 
 if TYPE_CHECKING:
     from benchmark.datasets import DatasetInfo
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
-ALL_TABLES = ("1", "2", "3", "baselines", "stages")
-MORE_TABLES = ("course",)  # not part of ``all``: at most profiles it has trainings of its own
 PRESETS = ("paper", "official")
 RETRAIN_NETWORKS = ("maskformer", "largefov")
 LARGEST_SEED = 2**32 - 1  # what every generator takes
@@ -114,7 +113,7 @@ class Selection:
 
     def with_tables(self, names: Iterable[str]) -> "Selection":
         """Return the same selection of other tables; ``all`` and comma lists are spelled out."""
-        return dataclasses.replace(self, tables=table_names(names))
+        return dataclasses.replace(self, tables=tables_named(names))
 
     def plan(self, info: "DatasetInfo | None" = None) -> "Plan":
         """Return the cells and stages of the selection, ``info`` as in ``build_plan``.
@@ -155,18 +154,23 @@ class Selection:
         return ", ".join(parts)
 
 
-def table_names(names: Iterable[str]) -> tuple[str, ...]:
+def table_metavar() -> str:
+    """Return what ``--help`` shows for a table: every name, or a path."""
+    return "|".join((*table_names(), "PATH"))
+
+
+def tables_named(names: Iterable[str]) -> tuple[str, ...]:
     """Return table names one by one: comma lists taken apart, ``all`` spelled out, repetitions dropped.
 
     Raises BenchmarkError for names of which nothing remains.
     """
     names = tuple(names)
     flat = (part.strip() for name in names for part in name.split(","))
-    spelled = (one for part in flat if part for one in (ALL_TABLES if part == "all" else (part,)))
+    spelled = (one for part in flat if part for one in (names_of_all() if part == EVERY else (part,)))
     found = tuple(dict.fromkeys(spelled))
     if names and not found:
-        known = ", ".join((*ALL_TABLES, *MORE_TABLES))
-        raise BenchmarkError(f"{', '.join(map(repr, names))} names no table; write {known}, all or the path of a file.")
+        known = ", ".join(table_names())
+        raise BenchmarkError(f"{', '.join(map(repr, names))} names no table; write {known} or the path of a file.")
     return found
 
 
@@ -205,7 +209,7 @@ def _options(tables: str | None, profile: str, writes: str) -> list[Callable[...
         "tables",
         multiple=True,
         default=(tables,),
-        metavar="1|2|3|baselines|stages|all|course|PATH",
+        metavar=table_metavar(),
         help="Tables to work on; several with commas or by repeating the option; all is every one before it.  "
         f"[default: {tables}]",
     )
@@ -273,7 +277,7 @@ def _selection(values: dict[str, Any]) -> Selection:
     overrides = _with_short("--retrain-net", "retrain.network", values.pop("retrain_net"), values.pop("overrides"))
     overrides = _with_short("--from-checkpoint", "oracle.checkpoint", values.pop("from_checkpoint"), overrides)
     return Selection(
-        tables=table_names(values.pop("tables", ())),
+        tables=tables_named(values.pop("tables", ())),
         dataset=values.pop("dataset") or _meant_for(values["profile"]),
         profile=values.pop("profile"),
         preset=values.pop("preset"),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from benchmark.commands.options import Selection, parse_choice, selection_options
+from benchmark.commands.options import Selection, parse_choice, selection_options, table_metavar
 from benchmark.commands.predicting import predicted
 from benchmark.errors import Exit
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command("pictures")
-@click.argument("name", metavar="[TABLE]", default="stages")
+@click.argument("name", metavar=f"[{table_metavar()}]", default="stages")
 @click.option(
     "--of",
     "kind",

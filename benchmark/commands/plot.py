@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from benchmark.commands.options import Selection, selection_options
+from benchmark.commands.options import Selection, selection_options, table_metavar
 from benchmark.selection.endings import finish
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command("plot")
-@click.argument("name", metavar="N")
+@click.argument("name", metavar=table_metavar())
 @click.option(
     "--classes",
     is_flag=True,
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 )
 @selection_options(table="none")
 def command(selection: Selection, name: str, classes: bool) -> None:
-    """Draw table N (1, 2, 3, baselines, stages, all, course, or a path) as PNG and PDF, and print their paths.
+    """Draw a table as PNG and PDF, and print their paths; all is every table before it.
 
     Cells without a number leave a gap. Exit code 1 while cells that could be run lack seeds.
     """

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
-from benchmark.commands.options import Selection, selection_options, split_names
+from benchmark.commands.options import Selection, selection_options, split_names, table_metavar
 from benchmark.errors import BenchmarkError
 from benchmark.selection.endings import finish
 
@@ -27,7 +27,7 @@ ANY_RUN = "run"
 
 
 @click.command("table")
-@click.argument("name", metavar="N")
+@click.argument("name", metavar=table_metavar())
 @click.option(
     "--format",
     "style",
@@ -72,7 +72,7 @@ def command(
     precision: int | None,
     convention: str,
 ) -> None:
-    """Print table N: 1, 2, 3, baselines, stages, all, course, or the path of a table file.
+    """Print a table of the paper, or of a file of your own; all is every one before it.
 
     Cells without a number say why: not run, failed, not available yet. With --out every format, the plot and the
     provenance are written into that folder too. Exit code 1 while cells that could be run lack seeds.

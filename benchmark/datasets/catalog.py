@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from benchmark.datasets.base import Dataset, DatasetInfo
 from benchmark.errors import BenchmarkError, unknown
+from benchmark.paths import is_path
 from benchmark.program import program
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def layout_of(name: str, root: Path | None = None) -> "Layout":
         return _published_layout(name, _root(name, root))
     if name == "mini":
         raise BenchmarkError("dataset mini is drawn, not read: it has no files. Name another one.")
-    if Path(name).suffix not in {".yaml", ".yml"}:
+    if not is_path(name):
         raise unknown("dataset", name, ["mini", *published(), "PATH.yaml (one of your own)"])
     from benchmark.datasets.folder import folder_layout
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from benchmark.errors import BenchmarkError, unknown
 from benchmark.files import naming, sha256, write_bytes
+from benchmark.paths import is_path
 
 if TYPE_CHECKING:
     from benchmark.plan import Plan
@@ -118,7 +119,7 @@ def check_name(name: str) -> None:
 
 
 def _path(name: str, store: "Store") -> Path:
-    return Path(name) if name.endswith(SUFFIX) or "/" in name else file_of(name, store)
+    return Path(name) if is_path(name, SUFFIX) else file_of(name, store)
 
 
 def _open(path: Path, stack: ExitStack) -> SharedRun:

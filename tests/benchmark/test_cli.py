@@ -1,23 +1,31 @@
+import ast
 import json
 import os
 import subprocess
 import sys
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import click
 import pytest
 
 from benchmark import cli
-from benchmark.cli import VERBS, main
+from benchmark.cli import GROUPS, VERBS, main
+from benchmark.commands.data import NAMES
 from benchmark.commands.methods import settings_of
-from benchmark.commands.options import Selection, selection_options, table_names
+from benchmark.commands.options import RETRAIN_NETWORKS, Selection, selection_options, tables_named
+from benchmark.commands.table import CONVENTIONS, FORMATS
+from benchmark.datasets.catalog import published
 from benchmark.errors import BenchmarkError
 from benchmark.execute.inline import Inline
 from benchmark.execute.session import make_stages
+from benchmark.metrics import Convention
 from benchmark.plan import build_plan
+from benchmark.report.tables import FORMS
 from benchmark.store import Store
+from methods.settings import RetrainSettings
 from tests.benchmark import toy
 
 Captured = pytest.CaptureFixture[str]
@@ -59,6 +67,57 @@ def test_verbs_are_listed_with_what_they_do(capsys: Captured) -> None:
         assert verb.summary in text
 
 
+def test_groups_of_verbs_stand_below_a_heading_each_with_one_column(capsys: Captured) -> None:
+    assert main(["--help"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len({verb for verbs in GROUPS.values() for verb in verbs}) == sum(map(len, GROUPS.values()))
+    for heading, verbs in GROUPS.items():
+        first = lines.index(f"{heading}:") + 1
+        assert [line.split()[0] for line in lines[first : first + len(verbs)]] == list(verbs)
+        assert lines[first + len(verbs)] == ""
+    assert len({line.index(verb.summary) for verb in VERBS.values() for line in lines if verb.summary in line}) == 1
+
+
+def imported_verbs(name: str) -> set[str]:
+    """Return the verbs whose modules the module of a verb imports, wherever in it."""
+    modules = {verb.module: other for other, verb in VERBS.items() if other != name}
+    tree = ast.parse(Path(import_module(VERBS[name].module).__file__ or "").read_text(encoding="utf-8"))
+    found = [node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module]
+    names = [
+        f"{node.module}.{one.name}" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for one in node.names
+    ]
+    plain = [one.name for node in ast.walk(tree) if isinstance(node, ast.Import) for one in node.names]
+    return {modules[module] for module in (*found, *names, *plain) if module in modules}
+
+
+@pytest.mark.parametrize("name", VERBS)
+def test_no_verb_imports_another(name: str) -> None:
+    lent = {"explain": {"status"}, "logs": {"status"}}  # attempt_line, which belongs to benchmark.execute.records
+    assert imported_verbs(name) <= lent.get(name, set())
+
+
+def test_choices_that_are_written_out_for_speed_are_those_there_are() -> None:
+    assert tuple(FORMS) == FORMATS
+    assert get_args(Convention) == CONVENTIONS
+    assert tuple(NAMES.split("|")) == published()
+    assert get_args(get_type_hints(RetrainSettings)["network"]) == RETRAIN_NETWORKS
+
+
+def test_usage_names_the_program_as_it_was_called(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    for called, shown in {
+        "/usr/bin/weakshot-benchmark": "weakshot-benchmark",
+        "weakshot-benchmark.exe": "weakshot-benchmark",
+        "/x/benchmark/__main__.py": "python -m benchmark",
+    }.items():
+        monkeypatch.setattr(sys, "argv", [called])
+        assert main(["data", "prepare", "--help"]) == 0
+        assert capsys.readouterr().out.startswith(f"Usage: {shown} data prepare ")
+        assert main(["plan", "--tabel", "3"]) == 2
+        assert f"Try '{shown} plan -" in capsys.readouterr().err
+        assert main(["plan", "--dataset", "ade20k", "--data-root", str(Path.cwd())]) == 2
+        assert f"`{shown} data prepare ade20k" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", ["run", "plan", "status", "compare", "explain", "methods"])
 def test_each_verb_loads_and_has_help(name: str, capsys: Captured) -> None:
     assert main([name, "--help"]) == 0
@@ -74,7 +133,7 @@ def test_each_verb_loads_and_has_help(name: str, capsys: Captured) -> None:
         (["plan", "--seeds", "-1"], "a seed is a whole number"),
         (["plan", "--seeds", "0,4294967296"], "'4294967296': a seed is a whole number from 0 to 4294967295"),
         (["plan", "--splits", ","], "names nothing"),
-        (["plan", "--table", ""], "'' names no table; write 1, 2, 3, baselines, stages, course, all or"),
+        (["plan", "--table", ""], "'' names no table; write 1, 2, 3, baselines, stages, all, course or"),
         (["table", ","], "',' names no table"),
         (["plan", "--set", "points=50"], "is not section.key=value"),
         (["plan", "--set", "toy.steps"], "is not section.key=value"),
@@ -311,8 +370,8 @@ def test_a_method_that_cannot_be_loaded_is_named(monkeypatch: pytest.MonkeyPatch
 
 
 def test_names_of_tables() -> None:
-    assert table_names(["all"]) == ("1", "2", "3", "baselines", "stages")
-    assert table_names(["3,1", "3", "own.yaml"]) == ("3", "1", "own.yaml")
+    assert tables_named(["all"]) == ("1", "2", "3", "baselines", "stages")
+    assert tables_named(["3,1", "3", "own.yaml"]) == ("3", "1", "own.yaml")
 
 
 def selected(*arguments: str) -> Selection:

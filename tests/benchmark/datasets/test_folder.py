@@ -82,7 +82,7 @@ def test_the_digest_does_not_cover_the_place(write_dataset: Write, tmp_path: Pat
     ("changes", "message"),
     [
         ({"classes": ["sky", "road", "sky"], "splits": {}}, "class names occur twice: sky"),
-        ({"classes": ["sky"], "splits": {}}, "1 classes; expected 2 to 255"),
+        ({"classes": ["sky"], "splits": {}}, "1 class; expected 2 to 255"),
         ({"classes": "sky"}, "classes"),
         ({"ignore": 2}, "ignore value 2 is also the id of class 'cat'"),
         ({"imagse": "x"}, "imagse"),

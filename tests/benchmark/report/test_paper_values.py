@@ -4,6 +4,7 @@ import pytest
 
 from benchmark.plan import build_plan
 from benchmark.splits import split
+from benchmark.table_files import names_of_all
 from benchmark.tables import load_table
 
 FOUR = ["Split 1", "Split 2", "Split 3", "Split 4"]
@@ -66,7 +67,7 @@ def test_baselines_print_what_the_other_tables_print_and_stages_nothing() -> Non
     assert all(cell.printed is None for cell in load_table("stages").cells())
 
 
-@pytest.mark.parametrize("name", ["1", "2", "3", "baselines", "stages"])
+@pytest.mark.parametrize("name", names_of_all())
 def test_columns_name_their_splits(name: str) -> None:
     for column in load_table(name).columns:
         assert split("coco-stuff-10k", column.label).name == column.split

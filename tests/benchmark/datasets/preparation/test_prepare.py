@@ -152,7 +152,7 @@ def test_an_unsound_pair_is_named_and_nothing_is_published(world: World, spoil: 
     message = spoil(world)
     with pytest.raises(BenchmarkError, match=message) as raised:
         world.prepare()
-    assert "1 of 6 pairs are not sound" in str(raised.value)
+    assert "1 of 6 pairs is not sound" in str(raised.value)
     assert not world.visible()
 
 

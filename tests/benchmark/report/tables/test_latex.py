@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from benchmark.commands.options import ALL_TABLES, MORE_TABLES
 from benchmark.report.tables import Asked, render
 from benchmark.report.tables.macros import command_name
+from benchmark.table_files import table_files
 from benchmark.tables import Table, load_table
 from tests.benchmark.report.tables.conftest import interval
 
@@ -56,7 +56,7 @@ def lines(text: str, start: str) -> list[str]:
     return [line.strip() for line in text.splitlines() if line.strip().startswith(start)]
 
 
-@pytest.mark.parametrize("name", [*ALL_TABLES, *MORE_TABLES])
+@pytest.mark.parametrize("name", table_files())
 def test_every_table_fits_an_article(name: str, make_run: MakeRun, typeset: Callable[..., str]) -> None:
     values = everywhere(load_table(name), (48.1, 50.2, 55.3))
     size = {"dataset": "coco-stuff-10k", "profile": "paper"} if load_table(name).paper else {}
