@@ -32,9 +32,13 @@ class BenchmarkError(Exception):
 def unknown(kind: str, value: object, valid: Iterable[object], where: str = "") -> BenchmarkError:
     """Return the error for an unknown name: it lists near matches first, then what exists, of very many the first."""
     names = sorted(str(v) for v in valid)
-    near = difflib.get_close_matches(str(value), names, n=3, cutoff=0.5)
     place = f" in {where}" if where else ""
-    hint = f" Did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
-    listed = names if len(names) <= LONG else [*names[:SHOWN], f"... ({len(names)} in all)"]
-    known = ", ".join(name or "'' (the default)" for name in listed) or "none"
-    return BenchmarkError(f"unknown {kind} {str(value)!r}{place}.{hint} Known: {known}.")
+    shown = names if len(names) <= LONG else [*names[:SHOWN], f"... ({len(names)} in all)"]
+    known = ", ".join(name or "'' (the default)" for name in shown) or "none"
+    return BenchmarkError(f"unknown {kind} {str(value)!r}{place}.{near(value, names)} Known: {known}.")
+
+
+def near(value: object, names: Iterable[str]) -> str:
+    """Return `` Did you mean 'slurm'?`` for what is like one of the names, or several; nothing else."""
+    found = difflib.get_close_matches(str(value), list(names), n=3, cutoff=0.5)
+    return f" Did you mean {' or '.join(repr(name) for name in found)}?" if found else ""

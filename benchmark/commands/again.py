@@ -1,22 +1,15 @@
 """A command line given again in any folder: of a campaign, which writes its tables so, and of the last run here."""
 
 import json
-import os
-import shlex
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import click
-
 from benchmark.commands.options import Selection
-from benchmark.execute.executor import Launcher
-from benchmark.execute.local import Local
 from benchmark.files import read_json, write_json
 from benchmark.paths import is_path
 from benchmark.plan import Plan
-from benchmark.program import program
 from benchmark.store import Store
 
 
@@ -33,20 +26,10 @@ class LastRun(NamedTuple):
     directory: str
     began: float
 
-    def repeat(self) -> int:
-        """Call it again in this process and return its exit code."""
-        from benchmark.commands.run import command
 
-        click.echo(f"{program()} run {shlex.join(self.arguments)}", err=True)
-        if Path(self.directory).is_dir():
-            os.chdir(self.directory)
-        code: int = command.main(self.arguments, f"{program()} run", standalone_mode=False)
-        return code
-
-
-def keep_run(plan: Plan, selection: Selection, launcher: Launcher, *, first: bool, mlflow: bool) -> None:
-    """Write down how stages of a store are about to be made."""
-    options = [*arguments(plan, selection), *(["--first"] if first else _launching(launcher))]
+def keep_run(plan: Plan, selection: Selection, launching: Sequence[str], *, first: bool, mlflow: bool) -> None:
+    """Write down how stages of a store are about to be made; ``launching`` chooses the executor again."""
+    options = [*arguments(plan, selection), *(["--first"] if first else launching)]
     options += [] if mlflow else ["--no-mlflow"]
     given = ["--table", ",".join(map(absolute, selection.tables)), *options]
     with selection.store.writing():
@@ -75,13 +58,6 @@ def arguments(plan: Plan, selection: Selection) -> Iterator[str]:
 def absolute(name: str) -> str:
     """Return a path absolute, and the name of something that comes with the software as it is."""
     return str(Path(name).absolute()) if is_path(name) else name
-
-
-def _launching(launcher: Launcher) -> list[str]:
-    if not isinstance(launcher, Local):
-        return ["--executor", "inline"]
-    gpus = ["--gpus", ",".join(launcher.gpus)] if launcher.gpus else []
-    return ["--workers", str(launcher.workers), "--processes", str(launcher.processes), *gpus]
 
 
 def _file(store: Store) -> Path:

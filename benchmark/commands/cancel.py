@@ -1,12 +1,11 @@
-"""``cancel``: take stages out of Slurm's queue, and stop what runs, here too. What they have kept stays."""
+"""``cancel``: take stages out of queues, and stop what runs, here too. What they have kept stays."""
 
 import os
 import signal
 import socket
 import subprocess
-import time
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +13,11 @@ import click
 
 from benchmark.commands.options import store_option
 from benchmark.commands.targets import targets
-from benchmark.errors import BenchmarkError, Exit
-from benchmark.execute.cluster.campaign import campaigns, folder_of_campaigns, owner
-from benchmark.execute.cluster.queue import Queue, QueuedJob, look
-from benchmark.execute.cluster.queued import queued
-from benchmark.execute.cluster.slurm import ask
-from benchmark.execute.cluster.standing import cancelled_mark
-from benchmark.files import write_json
+from benchmark.errors import Exit
+from benchmark.execute.executors import managers
 from benchmark.store import Store
 from benchmark.wording import plural
 
-AT_ONCE = 500  # jobs in one command
 WORKER = "benchmark.execute.worker"
 
 
@@ -38,79 +31,25 @@ def command(*, what: tuple[str, ...], store: Path) -> int:
     stopped as by Ctrl-C; of a run on another machine it is said where that is. Exit code 1 if something goes on.
     """
     kept = Store(store)
-    with _not_while_submitting(kept):
-        chosen = _Chosen(kept, what)
-        if not chosen.keys:
-            click.echo("nothing to cancel: all of it is complete, or was never begun.", err=True)
-            return Exit.NOTHING
-        with kept.writing():
-            chosen.mark()
-        cancelled = _cancel_jobs(chosen.jobs())
-    stopped, elsewhere = _stop_processes(kept, chosen.keys, whole=not what)
-    told = plural(stopped, "local process", "local processes")
-    click.echo(f"{plural(cancelled, 'job')} of Slurm cancelled, {told} told to stop")
+    named = targets(kept, what)
+    ids = [one.campaign.id for one in named.campaigns] if what else None
+    single = named.keys if what else list(kept.unfinished())
+    cancelled = {queue.title: queue.cancel(ids, single) for queue in managers(kept).values()}
+    of_queues = (key for taken in cancelled.values() for key in taken.stages)
+    keys = [key for key in dict.fromkeys([*of_queues, *single]) if not kept.find(key)]
+    if not keys:
+        click.echo("nothing to cancel: all of it is complete, or was never begun.", err=True)
+        return Exit.NOTHING
+    stopped, elsewhere = _stop_processes(kept, keys, whole=not what)
+    jobs = [f"{plural(taken.jobs, 'job')} of {title} cancelled" for title, taken in cancelled.items()]
+    click.echo(", ".join([*jobs, f"{plural(stopped, 'local process', 'local processes')} told to stop"]))
     for line in elsewhere:
         click.echo(line, err=True)
     return Exit.INCOMPLETE if elsewhere else Exit.OK
 
 
-def _not_while_submitting(store: Store) -> AbstractContextManager[None]:
-    """Wait for a process that submits, and keep others from it, so that no half of a round escapes."""
-    if not folder_of_campaigns(store).is_dir():
-        return nullcontext()
-    from benchmark.execute.cluster.submit import submitting
-
-    return submitting(store)
-
-
-class _Chosen:
-    """The campaigns and stages that are meant, and what Slurm has of them."""
-
-    def __init__(self, store: Store, what: Sequence[str]) -> None:
-        self._store = store
-        named = targets(store, what)
-        self._campaigns = named.campaigns if what else campaigns(store)
-        of_campaigns = [
-            key for campaign in self._campaigns for key in campaign.stages if self._theirs(key, campaign.id)
-        ]
-        begun = list(store.unfinished()) if not what else []
-        self.keys = [key for key in dict.fromkeys([*of_campaigns, *begun, *named.keys]) if not store.find(key)]
-        submitted = any(queued(store, key) for key in self.keys)
-        self._queue = look() if submitted else Queue()
-        if self._queue.silence:
-            raise BenchmarkError(f"Slurm does not answer, so nothing was cancelled: {self._queue.silence}.")
-
-    def mark(self) -> None:
-        """Note that the stages are cancelled on purpose, before any job sees its neighbours vanish."""
-        for key in self.keys:
-            if queued(self._store, key) or any(key in campaign.stages for campaign in self._campaigns):
-                write_json(cancelled_mark(self._store, key), {"time": time.time()})
-
-    def jobs(self) -> list[QueuedJob]:
-        """Return the living jobs of the campaigns, their keepers too, and of the single stages."""
-        ids = {campaign.id for campaign in self._campaigns}
-        wanted = {entry.job: entry.campaign for key in self.keys if (entry := queued(self._store, key))}
-        jobs = (job for job in self._queue.jobs.values() if job.alive and owner(job.name))
-        return [job for job in jobs if owner(job.name) in ids or wanted.get(job.id) == owner(job.name)]
-
-    def _theirs(self, key: str, campaign: str) -> bool:
-        """Return whether a stage of a campaign is not made by a job of another one."""
-        entry = queued(self._store, key)
-        return entry is None or entry.campaign == campaign
-
-
-def _cancel_jobs(jobs: Sequence[QueuedJob]) -> int:
-    """Cancel jobs, each with its state saved first, and return how many. Raises BenchmarkError where Slurm refuses."""
-    ids = [job.id for job in jobs]
-    for start in range(0, len(ids), AT_ONCE):
-        answer = ask("scancel", *ids[start : start + AT_ONCE])
-        if answer.error:
-            raise BenchmarkError(f"not all jobs could be cancelled: {answer.error}; try again.")
-    return len(ids)
-
-
 def _stop_processes(store: Store, keys: Sequence[str], *, whole: bool) -> tuple[int, list[str]]:
-    """Stop processes that make stages without Slurm; return how many, and what is to be said of the others."""
+    """Stop processes that make stages without a queue; return how many, and what is to be said of the others."""
     pids: set[int] = set()
     elsewhere = []
     for key in keys:

@@ -1,110 +1,104 @@
-"""The options that say where stages are made, parsed once into a ``Launcher`` or a ``Cluster``."""
+"""The options that say where stages are made, those of every installed executor, parsed into a configured executor."""
 
 import functools
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import click
+from click.core import ParameterSource
 
-from benchmark.commands.options import split_names
-from benchmark.execute.executor import Launcher
-from benchmark.execute.inline import Inline
-from benchmark.execute.local import Local
-from benchmark.execute.machine import choose_gpus, default_workers
-
-if TYPE_CHECKING:
-    from benchmark.execute.cluster.presets import Preset
+from benchmark.errors import BenchmarkError, near
+from benchmark.execute.executors import DEFAULT, ExecutorPlugin, Option, executors
 
 R = TypeVar("R")
 
-EXECUTORS = ("local", "inline", "slurm")
 
-_OPTIONS = (
-    click.option(
-        "--executor",
-        type=click.Choice(EXECUTORS),
-        default="local",
-        show_default=True,
-        help="local: worker processes on this machine; inline: this very process, one stage after the other; "
-        "slurm: jobs of a cluster, which go on without this process.",
-    ),
-    click.option(
-        "--workers",
-        type=click.IntRange(min=0),
-        help="Stages side by side; 0 is --executor inline.  [default: one a GPU, else one a core]",
-    ),
-    click.option(
-        "--processes",
-        type=click.IntRange(min=1),
-        default=1,
-        show_default=True,
-        help="Processes, each with a GPU of its own, for every training that can share its work among them.",
-    ),
-    click.option(
-        "--gpus",
-        callback=split_names,
-        metavar="0,2,...",
-        help="GPUs to use, as CUDA_VISIBLE_DEVICES takes them.  [default: those it names, else all]",
-    ),
-    click.option(
-        "--cluster",
-        type=click.Path(dir_okay=False, path_type=Path),
-        metavar="FILE",
-        help="YAML file that says what --executor slurm asks of Slurm; see slurm/README.md.",
-    ),
-    click.option("--wait", is_flag=True, help="With --executor slurm: stay until the jobs have ended."),
-)
-_NAMES = ("executor", "workers", "processes", "gpus", "cluster", "wait")
+class _Name(click.Choice[str]):
+    """The name of an executor; the error for an unknown one says which are like it."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter as error:
+            self.fail(f"{error.message}{near(value, self.choices)}", param, ctx)
 
 
-@dataclass(frozen=True)
-class Cluster:
-    """The choice to submit stages to Slurm, and perhaps to wait for them."""
+class _Declared(NamedTuple):
+    """An option, the name of its parameter, how it is written, and the first executor that has it."""
 
-    preset: "Preset"
-    wait: bool
+    option: Option
+    parameter: str
+    flag: str
+    owner: str
 
 
-def launch_options(command: Callable[..., R]) -> Callable[..., R]:
-    """Give a command the options that say where stages are made, and pass it ``launcher`` in their place."""
+def executor_options(command: Callable[..., R]) -> Callable[..., R]:
+    """Give a command the options that say where stages are made, and pass it ``executor`` in their place.
+
+    Raises BenchmarkError where an executor cannot be loaded, or two have different options of the same name.
+    """
+    known = executors()
+    declared = _declared(known)
 
     @functools.wraps(command)
     def wrapped(**values: Any) -> R:
-        chosen = {name: values.pop(name) for name in _NAMES}
-        return command(launcher=_chosen(**chosen), **values)
+        plugin = known[values.pop("executor")]
+        given = {one.parameter: values.pop(one.parameter) for one in declared}
+        _refuse_foreign(plugin, declared)
+        own = {one.parameter: given[one.parameter] for one in declared if one.option in plugin.options}
+        return command(executor=plugin.configured(own), **values)
 
     shown: Callable[..., R] = wrapped
-    for option in reversed(_OPTIONS):
+    for option in reversed([_choice(known), *(one.option for one in declared)]):
         shown = option(shown)
     return shown
 
 
-def _chosen(executor: str, cluster: Path | None, *, wait: bool, **local: Any) -> Launcher | Cluster:
-    """Return the choice. Raises UsageError for options of one executor that are given to another."""
-    if executor != "slurm":
-        if cluster is not None or wait:
-            raise click.UsageError("--cluster and --wait belong to --executor slurm.")
-        return _launcher(executor, **local)
-    if local["workers"] is not None or local["processes"] > 1 or local["gpus"]:
-        raise click.UsageError(
-            "--workers, --processes and --gpus are for this machine; on a cluster the preset says it."
-        )
-    if cluster is None:
-        raise click.UsageError("--executor slurm needs --cluster FILE, as in --cluster slurm/local.yaml.")
-    from benchmark.execute.cluster.presets import load_preset
-
-    return Cluster(load_preset(cluster), wait)
+def _choice(known: Mapping[str, ExecutorPlugin]) -> Option:
+    return click.option(
+        "--executor",
+        type=_Name(list(known)),
+        default=DEFAULT,
+        show_default=True,
+        help=f"{'; '.join(f'{name}: {plugin.summary}' for name, plugin in known.items())}.",
+    )
 
 
-def _launcher(executor: str, workers: int | None, processes: int, gpus: Sequence[str] | None) -> Launcher:
-    """Return the choice. Raises UsageError for options that contradict each other, BenchmarkError for wrong GPUs."""
-    if executor == "inline" and workers:
-        raise click.UsageError("--executor inline works in this process: leave out --workers.")
-    if executor == "inline" or workers == 0:
-        if processes > 1 or gpus:
-            raise click.UsageError("--processes and --gpus need worker processes: drop --executor inline, --workers 0.")
-        return Inline()
-    chosen = choose_gpus(gpus)
-    return Local(default_workers(processes, chosen) if workers is None else workers, processes, chosen)
+def _declared(known: Mapping[str, ExecutorPlugin]) -> list[_Declared]:
+    """Return the options of all executors, each once."""
+    found: dict[str, _Declared] = {}
+    for plugin in known.values():
+        for option in plugin.options:
+            parameter = _parameter(option)
+            one = _Declared(option, str(parameter.name), parameter.opts[0], plugin.name)
+            if found.setdefault(one.parameter, one).option is not option:
+                raise BenchmarkError(
+                    f"the executors {found[one.parameter].owner!r} and {plugin.name!r} both have an option {one.flag}; "
+                    f"uninstall the package of one of them."
+                )
+    return list(found.values())
+
+
+def _parameter(option: Option) -> click.Parameter:
+    def nothing() -> None: ...
+
+    return click.command()(option(nothing)).params[0]
+
+
+def _refuse_foreign(plugin: ExecutorPlugin, declared: Iterable[_Declared]) -> None:
+    """Raise UsageError for options that were given and that the executor does not have; it says whose they are."""
+    context = click.get_current_context()
+    foreign = [one for one in declared if one.option not in plugin.options]
+    given = (one for one in foreign if context.get_parameter_source(one.parameter) is not ParameterSource.DEFAULT)
+    wrong = next(given, None)
+    if wrong is None:
+        return
+    flags = [one.flag for one in foreign if one.owner == wrong.owner]
+    hint = f"; {plugin.instead}" if plugin.instead else ""
+    raise click.UsageError(
+        f"{_listed(flags)} belong{'s' if len(flags) == 1 else ''} to --executor {wrong.owner}{hint}."
+    )
+
+
+def _listed(words: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))

@@ -10,16 +10,13 @@ from benchmark.commands.options import store_option
 from benchmark.commands.status import attempt_line
 from benchmark.commands.targets import stage_of
 from benchmark.errors import BenchmarkError, Exit
-from benchmark.execute.cluster.campaign import Campaign, campaigns
-from benchmark.execute.cluster.history import job_logs
-from benchmark.execute.cluster.queue import look
-from benchmark.execute.cluster.queued import queued
+from benchmark.execute.executors import campaigns, managers, told
 from benchmark.provenance import origin
 from benchmark.store import Store
 from benchmark.wording import plural
 
 POLL = 0.5  # seconds
-QUEUE_POLL = 20.0  # seconds between two questions to Slurm
+QUEUE_POLL = 20.0  # seconds between two questions to a queue
 
 
 @click.command()
@@ -27,22 +24,27 @@ QUEUE_POLL = 20.0  # seconds between two questions to Slurm
 @store_option
 @click.option("--attempt", "number", type=click.IntRange(min=1), help="Number of the attempt.  [default: the last]")
 @click.option("--follow", "-f", is_flag=True, help="Go on as long as the attempt runs.")
-@click.option("--slurm", is_flag=True, help="Show what the job said around the stage: set-up, starts, Slurm's words.")
-def command(*, what: str, store: Path, number: int | None, follow: bool, slurm: bool) -> int:
+@click.option(
+    "--job",
+    "--slurm",
+    "of_job",
+    is_flag=True,
+    help="Show what the job said around the stage: set-up, starts, the words of its queue.",
+)
+def command(*, what: str, store: Path, number: int | None, follow: bool, of_job: bool) -> int:
     """Print the log of a stage, named by the beginning of its key or by its job (as in 123_4), and why it failed.
 
     On stderr stands which attempt it is and where the file lies. Exit code 1 where there is no log yet.
     """
     kept = Store(store)
-    known = campaigns(kept)
-    key = stage_of(kept, what, known)
+    key = stage_of(kept, what, campaigns(kept))
     attempts = kept.attempts(key)
     elsewhere = origin(kept.result(key).get("provenance", {})) if kept.find(key) else ""
     if elsewhere:
         click.echo(f"stage {key[:8]} was imported from {elsewhere}; its log is where it was made.", err=True)
         return Exit.INCOMPLETE
-    if slurm or not attempts:
-        return _print_job(kept, key, known)
+    if of_job or not attempts:
+        return _print_job(kept, key)
     record = _chosen(attempts, number, key)
     count, live = len(attempts), kept.locked(key)
     click.echo(f"{kept.spec(key)['name']} [{key[:8]}], {plural(count, 'attempt')}", err=True)
@@ -95,17 +97,19 @@ class _Pulse:
     def _job_lives(self, job: str) -> bool:
         if job and time.monotonic() - self._asked > QUEUE_POLL:
             self._asked = time.monotonic()
-            found = look().jobs.get(job)
-            self._in_queue = found is not None and found.alive
+            answers = [manager.ask([self._key]) for manager in managers(self._store).values()]
+            standing = told(answers)(self._key)
+            self._in_queue = standing is not None and standing.job == job and standing.state in {"queued", "running"}
         return bool(job) and self._in_queue
 
 
-def _print_job(store: Store, key: str, known: list[Campaign]) -> int:
-    """Print what a job of Slurm's said around a stage."""
-    found = [path for campaign in known if key in campaign.stages for path in job_logs(campaign, key)]
+def _print_job(store: Store, key: str) -> int:
+    """Print what the jobs of a stage said around it."""
+    queues = managers(store).values()
+    found = [path for queue in queues for path in queue.logs(key)]
     if not found:
-        entry = queued(store, key)
-        state = f"it waits in Slurm's queue as job {entry.job}" if entry else "it was not begun"
+        waiting = [f"it waits in {queue.title}'s queue as job {job}" for queue in queues if (job := queue.job(key))]
+        state = waiting[0] if waiting else "it was not begun"
         click.echo(f"stage {key[:8]} has no log: {state}; `status` says more.", err=True)
         return Exit.INCOMPLETE
     for path in found:

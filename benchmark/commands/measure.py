@@ -12,7 +12,8 @@ from typing import Any
 
 import click
 
-from benchmark.commands.options import Selection, selection_options, split_names
+from benchmark.comma_lists import split_names
+from benchmark.commands.options import Selection, selection_options
 from benchmark.datasets.catalog import as_listed
 from benchmark.errors import Exit
 from benchmark.plan import Plan

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import click
 
-from benchmark.commands.options import split_names, store_option
+from benchmark.comma_lists import split_names
+from benchmark.commands.options import store_option
 from benchmark.errors import BenchmarkError, Exit
 from benchmark.execute.executor import Interrupts, counted_interrupts
 from benchmark.program import program

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
+from benchmark.comma_lists import split_names
 from benchmark.errors import BenchmarkError
 from benchmark.store import Store
 from benchmark.table_files import EVERY, names_of_all, table_names
@@ -33,16 +34,6 @@ store_option = click.option(
     show_default=True,
     help="Folder of the results; $BENCHMARK_STORE sets it too.",
 )
-
-
-def split_names(context: click.Context, option: click.Parameter, value: str | None) -> tuple[str, ...] | None:
-    """Return ``("a", "b")`` for ``a,b``: blanks trimmed, repetitions dropped, order kept; ``None`` for no option."""
-    if value is None:
-        return None
-    names = tuple(dict.fromkeys(part.strip() for part in value.split(",") if part.strip()))
-    if not names:
-        raise click.BadParameter(f"{value!r} names nothing; write names with commas between them.", context, option)
-    return names
 
 
 def split_seeds(context: click.Context, option: click.Parameter, value: str) -> tuple[int, ...]:

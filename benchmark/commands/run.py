@@ -5,33 +5,31 @@ from collections.abc import Mapping, Sequence
 
 import click
 
-from benchmark.commands.again import keep_run
-from benchmark.commands.launching import Cluster, launch_options
+from benchmark.commands.again import absolute, arguments, keep_run
+from benchmark.commands.launching import executor_options
 from benchmark.commands.options import Selection, selection_options
 from benchmark.errors import Exit
-from benchmark.execute.display import display, failure_lines
-from benchmark.execute.executor import Launcher
-from benchmark.execute.inline import Inline
+from benchmark.execute.display import failure_lines
+from benchmark.execute.executors import ConfiguredExecutor, HandedOver, RunRequest
 from benchmark.execute.messages import Finished
-from benchmark.execute.session import Session, make_stages
+from benchmark.execute.session import Session
 from benchmark.plan import Plan, PlannedCell
 from benchmark.selection.endings import nothing_selected
 from benchmark.selection.overview import listing
 from benchmark.stage import Stage
 from benchmark.store import Store
-from benchmark.tracking import mirrored
 from benchmark.wording import duration, plural
 
 
 @click.command()
 @selection_options()
-@launch_options
+@executor_options
 @click.option("--dry-run", is_flag=True, help="Show what would be made, and stop.")
 @click.option("--first", is_flag=True, help="Make one cell only, in this process or as jobs.")
 @click.option("--no-mlflow", is_flag=True, help="Do not mirror the run to MLflow.")
 @click.option("--quiet", is_flag=True, help="Say nothing but errors.")
 def command(
-    *, selection: Selection, launcher: Launcher | Cluster, dry_run: bool, first: bool, no_mlflow: bool, quiet: bool
+    *, selection: Selection, executor: ConfiguredExecutor, dry_run: bool, first: bool, no_mlflow: bool, quiet: bool
 ) -> int:
     """Make the selected cells, then print their tables and write them with their plots.
 
@@ -43,36 +41,29 @@ def command(
         click.echo(reason, err=True)
         return Exit.NOTHING
     wanted = dataclasses.replace(plan, cells=(_first(plan, selection.store),)) if first else plan
-    if isinstance(launcher, Cluster):
-        return _on_cluster(plan, wanted, selection, launcher, dry_run=dry_run, mlflow=not no_mlflow, quiet=quiet)
+    request = RunRequest(
+        plan=wanted,
+        store=selection.store,
+        tables=tuple(map(absolute, selection.tables)),
+        selection=tuple(arguments(plan, selection)),
+        first=first,
+        mlflow=not no_mlflow,
+        quiet=quiet,
+    )
+    pending = bool(wanted.pending(selection.store))
     if dry_run:
-        click.echo(listing(plan, selection.store, launcher.workers))
+        shown = executor.preview(request) if pending else ""
+        click.echo(shown or listing(plan, selection.store, executor.workers))
         return Exit.OK
-    if wanted.pending(selection.store):
-        keep_run(plan, selection, launcher, first=first, mlflow=not no_mlflow)
-    session = _make(wanted, selection.store, Inline() if first else launcher, mlflow=not no_mlflow, quiet=quiet)
-    return _concluded(plan, wanted, selection, session, quiet=quiet)
-
-
-def _on_cluster(
-    plan: Plan, wanted: Plan, selection: Selection, cluster: Cluster, *, dry_run: bool, mlflow: bool, quiet: bool
-) -> int:
-    """Submit what is not complete; wait for it only where that was asked for."""
-    from benchmark.commands import submission
-
-    if not wanted.pending(selection.store):
-        return _concluded(plan, wanted, selection, Session({}, interrupted=False), quiet=quiet)
-    if dry_run:
-        click.echo(submission.previewed(wanted, selection, cluster.preset, mlflow=mlflow))
-        return Exit.OK
-    campaign, made = submission.submitted(wanted, selection, cluster.preset, mlflow=mlflow, quiet=quiet)
-    if not cluster.wait:
-        return Exit.INCOMPLETE if made.error else Exit.OK
-    session = submission.awaited(wanted, campaign, mlflow=mlflow, quiet=quiet)
-    if session.interrupted:
-        click.echo("no longer waiting; the jobs go on.", err=True)
-        return Exit.INTERRUPTED
-    return _concluded(plan, wanted, selection, session, quiet=quiet)
+    ended = Session({}, interrupted=False)
+    if pending:
+        if executor.again is not None:
+            keep_run(plan, selection, executor.again, first=first, mlflow=not no_mlflow)
+        made = executor.make(request)
+        if isinstance(made, HandedOver):
+            return made.code
+        ended = made
+    return _concluded(plan, wanted, selection, ended, quiet=quiet)
 
 
 def _concluded(plan: Plan, wanted: Plan, selection: Selection, session: Session, *, quiet: bool) -> int:
@@ -89,21 +80,6 @@ def _first(plan: Plan, store: Store) -> PlannedCell:
     """Return the first cell that is not done, or else the first."""
     possible = [cell for cell in plan.cells if cell.stage]
     return next((cell for cell in possible if cell.stage and not store.find(cell.stage)), possible[0])
-
-
-def _make(plan: Plan, store: Store, launcher: Launcher, *, mlflow: bool, quiet: bool) -> Session:
-    stages = plan.pending(store)
-    if not stages:
-        return Session({}, interrupted=False)
-    store.check_writable()  # before the mirror and the display start
-    if launcher.remark:
-        click.echo(f"warning: {launcher.remark}", err=True)
-    shown = display(stages, launcher.workers, quiet=quiet)
-    try:
-        with mirrored(store, switched_on=mlflow) as mirrors:
-            return make_stages(plan, stages, store, launcher, [shown, *mirrors])
-    finally:
-        shown.close()
 
 
 def _report(plan: Plan, store: Store, session: Session, *, quiet: bool) -> None:

@@ -1,4 +1,4 @@
-"""``status``: how the cells of a selection stand, in the store and in Slurm's queue, and what became of attempts."""
+"""``status``: how the cells of a selection stand, in the store and in queues, and what became of attempts."""
 
 import json
 from collections import Counter
@@ -10,10 +10,8 @@ import click
 
 from benchmark.commands.options import Selection, selection_options
 from benchmark.errors import BenchmarkError, Exit
-from benchmark.execute.cluster.campaign import folder_of_campaigns, load, owner
-from benchmark.execute.cluster.history import job_logs
-from benchmark.execute.cluster.queue import Queue
-from benchmark.execute.cluster.standing import Standing, survey
+from benchmark.execute.executors import CampaignStatus, QueueAnswer, managers, told
+from benchmark.execute.stage_status import Standing, standings
 from benchmark.files import read_json
 from benchmark.plan import Plan, PlannedCell
 from benchmark.program import program
@@ -33,11 +31,12 @@ ONE_BY_ONE = frozenset({"running", "failed", "cancelled", "interrupted", "lost",
 def command(selection: Selection, every: bool, as_json: bool) -> int:
     """Show per table how many cells are done, running, queued, failed or missing, and where failures left their logs.
 
-    For stages that were submitted to Slurm it is asked once, whoever submitted them and wherever this runs.
+    For stages that were submitted to a queue it is asked once, whoever submitted them and wherever this runs.
     """
     plan, store = selection.plan(), selection.store
     content = as_data(plan, store, every=every)
-    click.echo(json.dumps(content, indent=1) if as_json else "\n".join(_lines(content)))
+    titles = {name: manager.title for name, manager in managers(store).items()}
+    click.echo(json.dumps(content, indent=1) if as_json else "\n".join(_lines(content, titles)))
     return Exit.OK if plan.cells else Exit.NOTHING
 
 
@@ -55,47 +54,40 @@ def cell_state(cell: PlannedCell, states: Mapping[str, str]) -> str:
 def as_data(plan: Plan, store: Store, *, every: bool = False) -> dict[str, Any]:
     """Return as JSON values the counts of every table, the campaigns at work, and the stages of which there is news.
 
+    Under the name of an executor that submits stands why its queue does not answer, if it does not.
+
     These are the ones that were begun or submitted and are not complete, or needed more than one attempt; with
     ``every`` all that were ever attempted.
     """
     inputs = {stage.key: [parent.key for parent in stage.inputs.values()] for stage in plan.stages}
-    seen = survey(store, inputs)
-    states = {key: stage.state for key, stage in seen.stages.items()}
+    answers = {name: manager.ask(inputs) for name, manager in managers(store).items()}
+    stages = standings(store, inputs, told(answers.values()))
+    states = {key: stage.state for key, stage in stages.items()}
     counts = {table.name: Counter(cell_state(cell, states) for cell in plan.of(table.name)) for table in plan.tables}
     return {
+        **{name: answer.silence for name, answer in answers.items()},
         "tables": [
             {"table": name, "cells": {state: found[state] for state in STATES}} for name, found in counts.items()
         ],
-        "slurm": seen.queue.silence,
-        "campaigns": list(_campaigns(store, seen.stages, seen.queue)),
-        "stages": list(_stages(plan, store, seen.stages, every=every)),
+        "campaigns": list(_campaigns(store, stages, answers)),
+        "stages": list(_stages(plan, store, stages, every=every)),
     }
 
 
-def _campaigns(store: Store, stages: Mapping[str, Standing], queue: Queue) -> Iterator[dict[str, Any]]:
+def _campaigns(
+    store: Store, stages: Mapping[str, Standing], answers: Mapping[str, QueueAnswer]
+) -> Iterator[dict[str, Any]]:
     """Yield the campaigns of stages that are not complete."""
     open_stages = [stage for stage in stages.values() if stage.campaign and stage.state != "done"]
-    alive = {owner(job.name) for job in queue.jobs.values() if job.alive}
-    stuck = {owner(job.name) for job in queue.jobs.values() if job.stuck}
-    for name in sorted({stage.campaign for stage in open_stages}):
-        states = Counter(stage.state for stage in open_stages if stage.campaign == name)
-        try:
-            campaign = load(folder_of_campaigns(store) / name)
-        except BenchmarkError as error:
-            yield {"id": name, "stages": states, "error": str(error)}
-            continue
-        made = campaign.rounds()
-        yield {
-            "id": name,
-            "user": campaign.user,
-            "host": campaign.host,
-            "command": list(campaign.command),
-            "rounds": len(made),
-            "at_work": None if queue.silence else name in alive,
-            "stuck": name in stuck,
-            "stages": states,
-            "error": made[-1].error if made else "",
-        }
+    for name, manager in managers(store).items():
+        for campaign in answers[name].campaigns():
+            states = Counter(stage.state for stage in open_stages if stage.campaign == campaign.id)
+            if states:
+                yield {"queue": manager.title, **_described(campaign), "stages": states}
+
+
+def _described(campaign: CampaignStatus) -> dict[str, Any]:
+    return campaign._asdict() | {"command": list(campaign.command)}
 
 
 def _stages(plan: Plan, store: Store, standings: Mapping[str, Standing], *, every: bool) -> Iterator[dict[str, Any]]:
@@ -130,18 +122,19 @@ def _job_log(store: Store, key: str, standing: Standing) -> str | None:
     if standing.state != "lost":
         return None
     try:
-        logs = job_logs(load(folder_of_campaigns(store) / standing.campaign), key)
-    except BenchmarkError:
+        logs = [path for manager in managers(store).values() for path in manager.logs(key)]
+    except BenchmarkError:  # the record of a campaign is damaged
         return None
     return str(logs[-1]) if logs else None
 
 
-def _lines(content: dict[str, Any]) -> Iterator[str]:
+def _lines(content: dict[str, Any], titles: Mapping[str, str]) -> Iterator[str]:
     yield "table  " + "  ".join(f"{state:>13}" for state in STATES)
     for table in content["tables"]:
         yield f"{table['table']:5}  " + "  ".join(f"{table['cells'][state]:13}" for state in STATES)
-    if content["slurm"]:
-        yield f"\nSlurm does not say what is in its queue: {content['slurm']}"
+    for name, title in titles.items():
+        if content[name]:
+            yield f"\n{title} does not say what is in its queue: {content[name]}"
     for campaign in content["campaigns"]:
         yield from _campaign_lines(campaign)
     for state in ("queued", "blocked"):
@@ -155,13 +148,14 @@ def _lines(content: dict[str, Any]) -> Iterator[str]:
 
 def _campaign_lines(campaign: dict[str, Any]) -> Iterator[str]:
     states = ", ".join(f"{count} {state}" for state, count in campaign["stages"].items())
-    user = f" of {campaign['user']}@{campaign['host']}, round {campaign['rounds']}" if "user" in campaign else ""
+    user = f" of {campaign['user']}@{campaign['host']}, round {campaign['rounds']}" if campaign["host"] else ""
     yield f"\ncampaign {campaign['id']}{user}: {states}"
     if campaign["error"]:
         yield f"  {campaign['error']}"
-    if campaign.get("stuck"):
-        yield f"  Slurm holds jobs that a node failed to start; {program()} retry {campaign['id']} lets them go"
-    if campaign.get("at_work") is False:
+    if campaign["stuck"]:
+        held = f"{campaign['queue']} holds jobs that a node failed to start"
+        yield f"  {held}; {program()} retry {campaign['id']} lets them go"
+    if campaign["at_work"] is False:
         yield f"  none of its jobs is in the queue; {program()} retry {campaign['id']} submits what is missing"
 
 

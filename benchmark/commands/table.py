@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
-from benchmark.commands.options import Selection, selection_options, split_names, table_metavar
+from benchmark.comma_lists import split_names
+from benchmark.commands.options import Selection, selection_options, table_metavar
 from benchmark.errors import BenchmarkError
 from benchmark.selection.endings import finish
 

@@ -1,12 +1,11 @@
-"""What a word on the command line means: a campaign, a stage by its key, or a job or an array of Slurm's."""
+"""What a word on the command line means: a campaign, a stage by its key, or a job, or an array of them, by its name."""
 
 import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from benchmark.errors import BenchmarkError
-from benchmark.execute.cluster.campaign import Campaign, campaigns
-from benchmark.execute.cluster.queued import queued
+from benchmark.execute.executors import KeptCampaign, campaigns, managers
 from benchmark.store import KEY, Store, resolve_prefix
 
 _CAMPAIGN = re.compile(r"\d{8}(-[0-9a-f-]*)?")
@@ -16,7 +15,7 @@ _JOB = re.compile(r"\d+(_\d+)?")
 class Targets(NamedTuple):
     """What several words mean: campaigns, and keys of stages."""
 
-    campaigns: list[Campaign]
+    campaigns: list[KeptCampaign]
     keys: list[str]
 
 
@@ -25,20 +24,20 @@ def targets(store: Store, words: Sequence[str]) -> Targets:
     known = campaigns(store)
     found: Targets = Targets([], [])
     for word in words:
-        named = [one for one in known if one.id.startswith(word)] if _CAMPAIGN.fullmatch(word) else []
+        named = [one for one in known if one.campaign.id.startswith(word)] if _CAMPAIGN.fullmatch(word) else []
         if len(named) > 1:
-            raise BenchmarkError(f"{word} begins several campaigns: {', '.join(one.id for one in named)}; write more.")
+            raise BenchmarkError(f"{word} begins several campaigns: {_ids(named)}; write more.")
         if named:
             found.campaigns.append(named[0])
         elif "-" in word:
-            listed = ", ".join(one.id for one in known[-5:]) or "none"
+            listed = _ids(known[-5:]) or "none"
             raise BenchmarkError(f"no campaign in store {store.root} begins with {word}; the last ones: {listed}.")
         else:
             found.keys.extend(stages_of(store, word, known))
     return found
 
 
-def stage_of(store: Store, word: str, known: Sequence[Campaign]) -> str:
+def stage_of(store: Store, word: str, known: Sequence[KeptCampaign]) -> str:
     """Return the key of the one stage that a word means. Raises BenchmarkError where it is none or several."""
     keys = stages_of(store, word, known)
     if len(keys) > 1:
@@ -47,12 +46,12 @@ def stage_of(store: Store, word: str, known: Sequence[Campaign]) -> str:
     return keys[0]
 
 
-def stages_of(store: Store, word: str, known: Sequence[Campaign]) -> list[str]:
+def stages_of(store: Store, word: str, known: Sequence[KeptCampaign]) -> list[str]:
     """Return the stages that a word means: the beginning of a key, or the job, or the array, that makes or made them.
 
     Raises BenchmarkError where there is none, or where it could be either.
     """
-    keys = {*store.keys(), *_worked_on(store), *(key for campaign in known for key in campaign.stages)}
+    keys = {*store.keys(), *_worked_on(store), *(key for one in known for key in one.campaign.stages)}
     made = sorted(_made_by(store, word, keys)) if _JOB.fullmatch(word) else []
     begun = [key for key in keys if key.startswith(word)]
     if made and begun and made != begun:
@@ -66,8 +65,12 @@ def _worked_on(store: Store) -> Iterator[str]:
 
 def _made_by(store: Store, job: str, keys: set[str]) -> Iterator[str]:
     """Yield the stages of a job: an element of an array, a single job, or a whole array by its number alone."""
+    queues = managers(store).values()
     for key in keys:
-        entry = queued(store, key)
-        jobs = {*(record.get("job", "") for record in store.attempts(key)), entry.job if entry else ""}
+        jobs = {*(record.get("job", "") for record in store.attempts(key)), *(queue.job(key) for queue in queues)}
         if job in jobs or any(one.startswith(f"{job}_") for one in jobs):
             yield key
+
+
+def _ids(kept: Sequence[KeptCampaign]) -> str:
+    return ", ".join(one.campaign.id for one in kept)

@@ -13,9 +13,9 @@ import pytest
 from PIL import Image
 
 from benchmark.cli import main
-from benchmark.commands import submission
 from benchmark.commands.again import arguments
 from benchmark.commands.options import parse_settings
+from benchmark.execute.cluster import submission
 from benchmark.execute.cluster.campaign import Campaign, campaigns
 from benchmark.execute.cluster.rounds import Round
 from benchmark.execute.messages import Finished

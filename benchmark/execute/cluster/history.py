@@ -1,6 +1,5 @@
 """What became of the attempts at a stage since it last got anywhere: how often a machine failed it, or time ran out."""
 
-from collections.abc import Collection, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -43,14 +42,12 @@ def by_machine(record: dict[str, Any]) -> bool:
     return record["state"] == "running" or record.get("fault") == "machine" or bool(record.get("died"))
 
 
-def last_error(store: Store, key: str) -> str:
-    """Return in one line why the last attempt failed; empty where it did not."""
-    return _error(store.attempts(key), ("", "stage", "machine"))
-
-
 def own_error(store: Store, key: str) -> str:
     """Return in one line why a stage failed by itself, and would again; empty where it did not."""
-    return _error(store.attempts(key), ("stage",))
+    records = store.attempts(key)
+    last = records[-1] if records else {"state": ""}
+    own = last["state"] == "failed" and last.get("fault", "") == "stage"
+    return str(last["error"]).partition("\n")[0] if own else ""
 
 
 def job_logs(campaign: Campaign, key: str) -> list[Path]:
@@ -61,9 +58,3 @@ def job_logs(campaign: Campaign, key: str) -> list[Path]:
         names = [f"{job}_0_log.out", f"{job}_0_log.err"] if job else []
         found += (path for name in names if (path := made.slurm / name).is_file() and path.stat().st_size)
     return found
-
-
-def _error(records: Sequence[dict[str, Any]], faults: Collection[str]) -> str:
-    last = records[-1] if records else {"state": ""}
-    told = last["state"] == "failed" and last.get("fault", "") in faults
-    return str(last["error"]).partition("\n")[0] if told else ""

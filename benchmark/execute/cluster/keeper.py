@@ -14,9 +14,10 @@ from benchmark.execute.cluster.campaign import Campaign, load
 from benchmark.execute.cluster.history import by_machine, setbacks
 from benchmark.execute.cluster.notice import noticing
 from benchmark.execute.cluster.rounds import Round
-from benchmark.execute.cluster.standing import Standing, Survey, attainable, inputs_of, survey
+from benchmark.execute.cluster.standing import Survey, attainable, inputs_of, survey
 from benchmark.execute.cluster.submit import submit_round
 from benchmark.execute.cluster.task import say
+from benchmark.execute.stage_status import Standing
 from benchmark.wording import plural
 
 PATIENCE = 600.0  # seconds that a controller which is away has to come back

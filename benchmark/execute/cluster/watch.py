@@ -7,10 +7,11 @@ from typing import NamedTuple
 from benchmark.execute.cluster.campaign import Campaign, owner
 from benchmark.execute.cluster.history import job_logs
 from benchmark.execute.cluster.keeper import recoverable
-from benchmark.execute.cluster.standing import Standing, Survey, inputs_of, survey
+from benchmark.execute.cluster.standing import Survey, inputs_of, survey
 from benchmark.execute.messages import Event, Finished, Progress, Started
 from benchmark.execute.scheduler import Observer
 from benchmark.execute.session import Session
+from benchmark.execute.stage_status import Standing
 from benchmark.files import read_json
 
 SHORTEST, LONGEST = 2.0, 60.0  # seconds between two looks

@@ -16,7 +16,8 @@ from benchmark.report.html.reading import Node, Part, nodes, parts, without_bloc
 from benchmark.report.html.scripts import unknown_code
 from benchmark.report.html.texts import Texts
 from benchmark.report.html.units import units
-from benchmark.report.html.words import between, plural
+from benchmark.report.html.words import between
+from benchmark.wording import plural
 
 NAMED = 3  # places, before the rest is counted
 

@@ -10,8 +10,8 @@ from benchmark.errors import BenchmarkError
 from benchmark.execute.cluster import keeper
 from benchmark.execute.cluster.campaign import job_name
 from benchmark.execute.cluster.keeper import Keeper
-from benchmark.execute.cluster.standing import cancelled_mark
 from benchmark.execute.cluster.submit import submit_round
+from benchmark.execute.stage_status import cancelled_mark
 from benchmark.files import write_json
 from tests.benchmark import toy
 from tests.benchmark.execute.cluster.fake_queue import Queue

@@ -8,8 +8,9 @@ import pytest
 
 from benchmark.execute.cluster.campaign import job_name
 from benchmark.execute.cluster.queued import Queued, note
-from benchmark.execute.cluster.standing import Standing, attainable, cancelled_mark, inputs_of, survey
+from benchmark.execute.cluster.standing import attainable, inputs_of, survey
 from benchmark.execute.cluster.submit import submit_round
+from benchmark.execute.stage_status import Standing, cancelled_mark
 from benchmark.files import write_json
 from tests.benchmark import toy
 from tests.benchmark.execute.cluster.fake_queue import Queue

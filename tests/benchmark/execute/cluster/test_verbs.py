@@ -14,8 +14,8 @@ import pytest
 from benchmark.cli import main
 from benchmark.commands import logs
 from benchmark.execute.cluster.campaign import job_name
-from benchmark.execute.cluster.standing import cancelled_mark
 from benchmark.execute.cluster.submit import submit_round
+from benchmark.execute.stage_status import cancelled_mark
 from tests.benchmark import toy
 from tests.benchmark.execute.cluster.fake_queue import Queue
 from tests.benchmark.execute.cluster.fake_slurm import FakeSlurm

@@ -3,13 +3,12 @@
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
-from benchmark.commands.again import absolute, arguments
-from benchmark.commands.options import Selection
-from benchmark.errors import BenchmarkError
+from benchmark.errors import BenchmarkError, Exit
 from benchmark.execute.cluster.campaign import Campaign, described, write
 from benchmark.execute.cluster.code import Frozen, expected, freeze
 from benchmark.execute.cluster.presets import DEFAULT, KEEPER, Preset
@@ -18,9 +17,9 @@ from benchmark.execute.cluster.rounds import Round
 from benchmark.execute.cluster.submit import submit_round
 from benchmark.execute.cluster.watch import watch
 from benchmark.execute.display import display
+from benchmark.execute.executors import HandedOver, RunRequest
 from benchmark.execute.messages import Job, job_of
 from benchmark.execute.session import Session
-from benchmark.plan import Plan
 from benchmark.program import program
 from benchmark.store import Store
 from benchmark.tracking import mirrored
@@ -28,27 +27,50 @@ from benchmark.tracking.server import over_http, public, tracking_uri
 from benchmark.wording import plural
 
 
-def previewed(plan: Plan, selection: Selection, preset: Preset, *, mlflow: bool) -> str:
+@dataclass(frozen=True)
+class SlurmRun:
+    """The configured executor: what to ask of Slurm, and whether to wait for the jobs."""
+
+    preset: Preset
+    wait: bool
+    workers: None = None  # as many as Slurm lets run
+    again: None = None  # campaigns serve ``retry``
+
+    def preview(self, request: RunRequest) -> str:
+        return previewed(request, self.preset)
+
+    def make(self, request: RunRequest) -> Session | HandedOver:
+        campaign, made = submitted(request, self.preset)
+        if not self.wait:
+            return HandedOver(len(made.tasks), Exit.INCOMPLETE if made.error else Exit.OK)
+        session = awaited(request, campaign)
+        if session.interrupted:
+            click.echo("no longer waiting; the jobs go on.", err=True)
+            return HandedOver(len(made.tasks), Exit.INTERRUPTED)
+        return session
+
+
+def previewed(request: RunRequest, preset: Preset) -> str:
     """Return what ``submitted`` would hand to Slurm; touches nothing."""
-    _check_place(selection.store)
-    jobs = _jobs(plan, selection)
-    frozen = expected(selection.store, _functions(jobs))
-    campaign = _campaign(plan, selection, jobs, preset, frozen.folder, mlflow=mlflow)
+    _check_place(request.store)
+    jobs = _jobs(request)
+    frozen = expected(request.store, _functions(jobs))
+    campaign = _campaign(request, jobs, preset, frozen.folder)
     head = f"would submit {_stages(len(jobs))} with {_size(frozen)} of code, which would be kept in {frozen.folder}"
     return "\n".join([head, *_unused(jobs, preset), preview(campaign, {job.key: job for job in jobs})])
 
 
-def submitted(plan: Plan, selection: Selection, preset: Preset, *, mlflow: bool, quiet: bool) -> tuple[Campaign, Round]:
+def submitted(request: RunRequest, preset: Preset) -> tuple[Campaign, Round]:
     """Submit all stages of a plan that are not complete, and say so: the campaign on stdout, the rest on stderr.
 
     Raises:
         BenchmarkError: nothing could be submitted; nothing but the frozen code is left in the store then.
     """
-    store, jobs = selection.store, _jobs(plan, selection)
+    store, jobs = request.store, _jobs(request)
     _check_place(store)
     store.check_writable()
     frozen = freeze(store, _functions(jobs))
-    campaign = _campaign(plan, selection, jobs, preset, frozen.folder, mlflow=mlflow)
+    campaign = _campaign(request, jobs, preset, frozen.folder)
     with store.writing():
         write(campaign, jobs)
         try:
@@ -57,16 +79,16 @@ def submitted(plan: Plan, selection: Selection, preset: Preset, *, mlflow: bool,
             shutil.rmtree(campaign.folder, ignore_errors=True)
             raise
     click.echo(campaign.id)
-    lines = [] if quiet else [*_unused(jobs, preset), *_told(campaign, made, jobs, frozen)]
+    lines = [] if request.quiet else [*_unused(jobs, preset), *_told(campaign, made, jobs, frozen)]
     click.echo("\n".join([*lines, *_refused(campaign, made, jobs)]), err=True, nl=bool(lines or made.error))
     return campaign, made
 
 
-def awaited(plan: Plan, campaign: Campaign, *, mlflow: bool, quiet: bool) -> Session:
+def awaited(request: RunRequest, campaign: Campaign) -> Session:
     """Show what becomes of a campaign until its jobs have ended. Ctrl-C leaves them alone."""
-    stages = plan.pending(campaign.store)
-    shown = display(stages, len(stages), quiet=quiet)
-    by_hand = mlflow and not over_http(tracking_uri(campaign.root))  # else the jobs themselves tell it
+    stages = request.plan.pending(campaign.store)
+    shown = display(stages, len(stages), quiet=request.quiet)
+    by_hand = request.mlflow and not over_http(tracking_uri(campaign.root))  # else the jobs themselves tell it
     try:
         with mirrored(campaign.store, switched_on=by_hand) as mirrors:
             return watch(campaign, [shown, *mirrors])
@@ -74,8 +96,8 @@ def awaited(plan: Plan, campaign: Campaign, *, mlflow: bool, quiet: bool) -> Ses
         shown.close()
 
 
-def _jobs(plan: Plan, selection: Selection) -> list[Job]:
-    return [job_of(stage, plan, selection.store) for stage in plan.pending(selection.store)]
+def _jobs(request: RunRequest) -> list[Job]:
+    return [job_of(stage, request.plan, request.store) for stage in request.plan.pending(request.store)]
 
 
 def _check_place(store: Store) -> None:
@@ -92,18 +114,16 @@ def _functions(jobs: Sequence[Job]) -> list[str]:
     return [job.function for job in jobs]
 
 
-def _campaign(
-    plan: Plan, selection: Selection, jobs: Sequence[Job], preset: Preset, code: Path, *, mlflow: bool
-) -> Campaign:
+def _campaign(request: RunRequest, jobs: Sequence[Job], preset: Preset, code: Path) -> Campaign:
     return described(
-        selection.store,
+        request.store,
         jobs,
         preset=preset,
         code=code,
         command=["python", "-m", "benchmark", *sys.argv[1:]],
-        tables=[absolute(name) for name in selection.tables],
-        selection=list(arguments(plan, selection)),
-        tracking=public(tracking_uri(selection.store.root)) if mlflow else None,
+        tables=request.tables,
+        selection=request.selection,
+        tracking=public(tracking_uri(request.store.root)) if request.mlflow else None,
     )
 
 

@@ -1,0 +1,45 @@
+"""The executor ``slurm``: jobs of a cluster, which go on without the process of ``run``."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from benchmark.execute.cluster.manager import SlurmCampaigns
+    from benchmark.execute.cluster.submission import SlurmRun
+    from benchmark.store import Store
+
+
+class SlurmPlugin:
+    """What ``run --help`` says of Slurm; all else is imported when it is asked for."""
+
+    name = "slurm"
+    summary = "jobs of a cluster, which go on without this process"
+    options = (
+        click.option(
+            "--cluster",
+            type=click.Path(dir_okay=False, path_type=Path),
+            metavar="FILE",
+            help="YAML file that says what --executor slurm asks of Slurm; see slurm/README.md.",
+        ),
+        click.option("--wait", is_flag=True, help="With --executor slurm: stay until the jobs have ended."),
+    )
+    instead = "on a cluster the preset says it"
+
+    def configured(self, values: Mapping[str, Any]) -> "SlurmRun":
+        if values["cluster"] is None:
+            raise click.UsageError("--executor slurm needs --cluster FILE, as in --cluster slurm/local.yaml.")
+        from benchmark.execute.cluster.presets import load_preset
+        from benchmark.execute.cluster.submission import SlurmRun
+
+        return SlurmRun(load_preset(values["cluster"]), values["wait"])
+
+    def campaigns(self, store: "Store") -> "SlurmCampaigns":
+        from benchmark.execute.cluster.manager import SlurmCampaigns
+
+        return SlurmCampaigns(store)
+
+
+SLURM = SlurmPlugin()
