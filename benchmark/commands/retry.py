@@ -12,6 +12,7 @@ from benchmark.commands.options import store_option
 from benchmark.commands.targets import Targets, targets
 from benchmark.errors import BenchmarkError, Exit
 from benchmark.execute.executors import KeptCampaign, campaigns
+from benchmark.execute.place import refuse_rival_runners
 from benchmark.store import Store
 
 
@@ -27,6 +28,7 @@ def command(context: click.Context, *, what: tuple[str, ...], store: Path, faile
     that are named are submitted however they ended. Where the last `run` was one of this machine, or made the named
     stage, it is called again as it was, and makes all that it lacks.
     """
+    refuse_rival_runners()
     kept = Store(store)
     named = targets(kept, what)
     known = campaigns(kept)

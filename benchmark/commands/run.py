@@ -12,6 +12,7 @@ from benchmark.errors import Exit
 from benchmark.execute.display import failure_lines
 from benchmark.execute.executors import ConfiguredExecutor, HandedOver, RunRequest
 from benchmark.execute.messages import Finished
+from benchmark.execute.place import refuse_rival_runners
 from benchmark.execute.session import Session
 from benchmark.plan import Plan, PlannedCell
 from benchmark.selection.endings import nothing_selected
@@ -35,6 +36,7 @@ def command(
 
     What exists is not made again. Ctrl-C saves the state of what is running; the same command goes on from there.
     """
+    refuse_rival_runners()
     plan = selection.plan()
     reason = nothing_selected(plan, selection)
     if reason:

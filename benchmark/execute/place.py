@@ -5,6 +5,8 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from benchmark.errors import BenchmarkError
+
 
 class Place(NamedTuple):
     """A process among those of a team.
@@ -49,6 +51,20 @@ def find_place(environment: Mapping[str, str] = os.environ) -> Place:
     port = environment.get("MASTER_PORT") or 20_000 + (job + 101 * step) % 20_000  # trainings may share a node
     team = f"{job}.{step}.{environment.get('SLURM_RESTART_COUNT', '0')}"
     return Place(rank, size, local, f"tcp://{host}:{port}", team)
+
+
+def refuse_rival_runners(environment: Mapping[str, str] = os.environ) -> None:
+    """Raise BenchmarkError in one of several processes of torchrun: each of them would begin a run of its own."""
+    size = environment.get("WORLD_SIZE", "")
+    if not size.isdecimal() or int(size) <= 1:
+        return
+    here = environment.get("LOCAL_WORLD_SIZE", size)
+    raise BenchmarkError(
+        f"this process is one of {size} that torchrun has started (WORLD_SIZE={size}, "
+        f"RANK={environment.get('RANK', '?')}), and each would be a run of its own. Start one process without "
+        f"torchrun: `python -m benchmark run --processes {here}` shares every training that can be divided among "
+        f"{here} processes of this machine. Where each is meant to be a run of its own, unset WORLD_SIZE."
+    )
 
 
 def _launch(environment: Mapping[str, str]) -> str:

@@ -186,6 +186,26 @@ def test_two_runs_at_once_share_the_work(bench: Bench) -> None:
     assert sorted(toy.calls()) == ["evaluate"] * 3 + ["prepare"] + ["train"] * 3
 
 
+@pytest.mark.parametrize("verb", ["run", "retry"])
+def test_torchrun_does_not_start_rival_runs(bench: Bench, monkeypatch: pytest.MonkeyPatch, verb: str) -> None:
+    launched = {"RANK": "1", "LOCAL_RANK": "1", "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1"}
+    for name, value in launched.items():
+        monkeypatch.setenv(name, value)
+    command = [sys.executable, "-m", "tests.benchmark.toy_cli", verb, "--store", str(bench.store.root)]
+    root = Path(__file__).parents[2]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, cwd=root, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: this process is one of 2 that torchrun has started (WORLD_SIZE=2, RANK=1)")
+    assert "`python -m benchmark run --processes 2`" in done.stderr
+    assert not bench.store.root.exists()
+
+
+def test_torchrun_with_one_process_is_a_run(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1"}.items():
+        monkeypatch.setenv(name, value)
+    assert bench.run("--workers", "1", "--splits", "S1").stdout == "table t: 1 done\n"
+
+
 def test_first_makes_one_cell_in_this_process(bench: Bench) -> None:
     done = bench.run("--first")
     assert (done.returncode, done.stdout) == (0, "table t: 1 done\n")

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmark.execute.place import Place, find_place, team_size
+from benchmark.errors import BenchmarkError
+from benchmark.execute.place import Place, find_place, refuse_rival_runners, team_size
 
 SLURM = {
     "SLURM_STEP_NUM_TASKS": "4",
@@ -61,6 +62,18 @@ def test_launches_of_torchrun_and_of_the_harness_have_names_of_their_own() -> No
     one = {"RANK": "0", "WORLD_SIZE": "2", "LOCAL_RANK": "0", "MASTER_ADDR": "x", "MASTER_PORT": "1"}
     others = [{"MASTER_PORT": "2"}, {"TORCHELASTIC_RUN_ID": "a"}, {"TORCHELASTIC_RESTART_COUNT": "1"}]
     assert len({find_place({**one, **change}).team for change in ({}, *others, {"BENCHMARK_TEAM": "b"})}) == 5
+
+
+@pytest.mark.parametrize("environment", [{}, {"WORLD_SIZE": "1"}, {"WORLD_SIZE": "x"}, SLURM])
+def test_a_process_that_is_a_run_of_its_own_may_run(environment: dict[str, str]) -> None:
+    refuse_rival_runners(environment)
+
+
+def test_processes_of_torchrun_are_told_how_many_one_run_takes() -> None:
+    with pytest.raises(BenchmarkError) as caught:
+        refuse_rival_runners({"WORLD_SIZE": "8", "RANK": "5", "LOCAL_WORLD_SIZE": "4"})
+    assert "one of 8 that torchrun has started (WORLD_SIZE=8, RANK=5)" in str(caught.value)
+    assert "`python -m benchmark run --processes 4`" in str(caught.value)
 
 
 @given(st.integers(1, 64), st.integers(1, 64))
