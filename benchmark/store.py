@@ -8,11 +8,14 @@ holds ``stage.json`` alone. ``replicates/<key>/`` holds other counts of an evalu
 (``benchmark.sharing.replicates``).
 """
 
+import os
 import re
 import shutil
+import socket
+import time
 import uuid
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 State = Literal["done", "running", "failed", "interrupted", "missing"]
 KEY = re.compile(r"[0-9a-f]{64}")
 SHORTEST_PREFIX = 4
+SILENT_AFTER = 60.0  # seconds without a heartbeat after which an attempt on another machine counts as dead
 WAY_OUT = "Nothing finished is lost. Free space or change permissions, or choose another folder with --store."
 
 
@@ -48,6 +52,12 @@ class Store:
         """Return the folder of a complete result, or ``None``."""
         folder = self.folder(stage if isinstance(stage, str) else stage.key)
         return folder if (folder / "result.json").is_file() else None
+
+    def find_anew(self, key: str) -> Path | None:
+        """Return what ``find`` does, but for what a network file system remembers of an earlier question."""
+        with suppress(OSError):
+            os.scandir(self.folder(key).parent).close()  # opening a folder makes NFS ask for what is new
+        return self.find(key)
 
     def result(self, key: str) -> dict[str, Any]:
         """Return ``result.json``: summary, times, provenance, attempts. Raises BenchmarkError where there is none."""
@@ -114,7 +124,39 @@ class Store:
         return FileLock(self.work(key) / "lock")
 
     def locked(self, key: str) -> bool:
-        """Return whether some process is making the stage now."""
+        """Return whether some process is making the stage now, on whatever machine."""
+        return self._lock_is_held(key) or self.made_elsewhere(key) is not None
+
+    def made_elsewhere(self, key: str) -> dict[str, Any] | None:
+        """Return the record of the attempt that a process of another machine is at; ``None`` for none.
+
+        This is for file systems that keep locks to one machine. Whether the process lives is told by the heartbeat of
+        its attempt, by the file system's own clock. Jobs of a queue do not count: the queue knows more of them.
+        """
+        attempts = self.attempts(key)
+        last: dict[str, Any] = attempts[-1] if attempts else {"state": ""}
+        if last["state"] != "running" or last.get("job") or last.get("host", "") in {"", socket.gethostname()}:
+            return None
+        beat = _written_anew(self.heartbeat(key, last["number"]))
+        return last if self._now(key) - beat < SILENT_AFTER else None
+
+    def heartbeat(self, key: str, number: int) -> Path:
+        """Return the file that is touched as long as a process works on an attempt."""
+        return self.attempt_folder(key, number) / "heartbeat"
+
+    def _now(self, key: str) -> float:
+        """Return the time by the clock that dates what is written to the store."""
+        probe = self.work(key) / f".clock-{uuid.uuid4().hex}"
+        try:
+            probe.touch()
+            return _written(probe)
+        except OSError:  # not ours to write
+            return time.time()
+        finally:
+            with suppress(OSError):
+                probe.unlink()
+
+    def _lock_is_held(self, key: str) -> bool:
         from filelock import Timeout
 
         if not (self.work(key) / "lock").exists():
@@ -132,11 +174,14 @@ class Store:
         return naming(self.root, WAY_OUT)
 
     def check_writable(self) -> None:
-        """Raise BenchmarkError where the store cannot be written."""
+        """Raise BenchmarkError where the store cannot be written, or its file system knows no locks."""
         probe = self.root / "work" / f".probe-{uuid.uuid4().hex}"
         with self.writing():
             probe.mkdir(parents=True)
-            probe.rmdir()
+            try:
+                self._check_locks(probe / "lock")
+            finally:
+                shutil.rmtree(probe)
 
     def draft(self, key: str) -> Path:
         """Return a new empty folder beside the place of the result. Call with the lock held: older drafts go away."""
@@ -149,16 +194,37 @@ class Store:
         return folder
 
     def publish(self, key: str, draft: Path) -> Path:
-        """Make a draft the result, all at once, and drop the work on it. Call with the lock held."""
+        """Make a draft the result, all at once, and drop the work on it. Call with the lock held.
+
+        A result that is there already, made by a machine that does not see the lock, stays as it is.
+        """
         final = self.folder(key)
         sync_tree(draft)
-        if final.exists():  # without result.json, or the stage would not have been made: damaged from outside
-            final.rename(final.parent / f".{key}.{uuid.uuid4().hex}.damaged")
-        draft.rename(final)
-        sync(final.parent)
+        if not self.find_anew(key):
+            if final.exists():  # without result.json: damaged from outside
+                final.rename(final.parent / f".{key}.{uuid.uuid4().hex}.damaged")
+            try:
+                draft.rename(final)
+            except OSError:
+                if not self.find_anew(key):
+                    raise
+            sync(final.parent)
         for leftover in (self.work(key), *final.parent.glob(f".{key}.*")):
             shutil.rmtree(leftover, ignore_errors=True)
         return final
+
+    def _check_locks(self, path: Path) -> None:
+        import fcntl
+
+        with path.open("w") as stream:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise BenchmarkError(
+                    f"the file system of {self.root} takes no locks ({error.strerror}), by which runs keep off each "
+                    f"other's stages. Mount it with locks (NFS: with its lock service; Lustre: flock), or choose "
+                    f"another folder with --store."
+                ) from error
 
     def _json(self, path: Path) -> dict[str, Any]:
         content = read_json(path)
@@ -166,6 +232,15 @@ class Store:
             state = "is damaged" if path.exists() else "does not exist"
             raise BenchmarkError(f"{path} {state}; delete its folder and run again.")
         return content
+
+
+def _written_anew(path: Path) -> float:
+    """Return when a file was written, 0 where it is not there: opening it makes NFS ask for what is new."""
+    try:
+        with path.open("rb") as stream:
+            return os.fstat(stream.fileno()).st_mtime
+    except OSError:
+        return 0.0
 
 
 def _written(path: Path) -> float:

@@ -13,6 +13,7 @@ from benchmark.execute.context import WorkContext
 from benchmark.execute.faults import fault_of, lost_peer
 from benchmark.execute.follow import call
 from benchmark.execute.functions import Capture, last_line
+from benchmark.execute.heartbeat import beating
 from benchmark.execute.machine import one_thread
 from benchmark.execute.messages import Event, Fault, Finished, Job, Progress, Started, State
 from benchmark.execute.place import ALONE, Place
@@ -42,11 +43,19 @@ def make(
             if store.find(job.key):
                 return Finished(job.key, "done", message="made by another run")
             if not held:
-                call(store, job.key, place, 0)
-                return Finished(job.key, "busy", message="another run is making it")
+                return _busy(job, store, place)
             return _Attempt(job, store, place).run(emit, stop, capture)
     except BenchmarkError as error:  # the store cannot be written
         return Finished(job.key, "failed", message=str(error), fault="machine")
+
+
+def _busy(job: Job, store: Store, place: Place) -> Finished:
+    """Send the others of the team away, and say who makes the stage as far as that is known."""
+    call(store, job.key, place, 0)
+    attempts = store.attempts(job.key)
+    last = attempts[-1] if attempts else {}
+    by = f" (process {last['pid']} on {last['host']})" if last.get("state") == "running" and "pid" in last else ""
+    return Finished(job.key, "busy", message=f"another run is making it{by}")
 
 
 @contextmanager
@@ -73,8 +82,8 @@ def _held(store: Store, key: str) -> Iterator[bool]:
     except (Timeout, FileNotFoundError):  # held, or just published and its folder dropped
         yield False
         return
-    try:
-        yield True
+    try:  # the lock may be one that other machines do not see
+        yield not (store.find_anew(key) or store.made_elsewhere(key))
     finally:
         lock.release()
 
@@ -94,7 +103,17 @@ class _Attempt:
     def run(self, emit: Callable[[Event], None], stop: Callable[[], bool], capture: Capture) -> Finished:
         job, began = self._job, time.monotonic()
         bury(self._store, job.key)
-        self._folder.mkdir(parents=True)
+        try:
+            self._folder.mkdir(parents=True)
+        except FileExistsError:  # begun at the same moment on a machine that does not see the lock
+            return _busy(job, self._store, self._place)
+        with beating(self._store.heartbeat(job.key, self._number)):
+            return self._made(began, emit, stop, capture)
+
+    def _made(
+        self, began: float, emit: Callable[[Event], None], stop: Callable[[], bool], capture: Capture
+    ) -> Finished:
+        job = self._job
         self._scratch.mkdir(exist_ok=True)
         resumed = any(self._scratch.iterdir())
         write_json(self._store.work(job.key) / "stage.json", job.spec())

@@ -192,6 +192,17 @@ def test_a_stage_that_another_process_makes_is_busy_and_then_done(tmp_path: Path
     assert toy.calls() == ["prepare"]
 
 
+def test_a_stage_that_begins_elsewhere_at_the_same_moment_is_busy(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planned = plan(tmp_path)
+    wanted = job(planned, store)
+    begun = store.attempt_folder(wanted.key, 1)
+    monkeypatch.setattr("benchmark.execute.attempt.bury", lambda *_: begun.mkdir(parents=True))
+    assert make(wanted, print, lambda: False, lambda _: nullcontext()).state == "busy"
+    assert toy.calls() == []
+
+
 @pytest.mark.parametrize("workers", [0, 1])
 def test_an_interrupted_stage_goes_on_from_its_checkpoint(tmp_path: Path, store: Store, workers: int) -> None:
     planned = plan(tmp_path, steps=200, pause=0.01)

@@ -18,7 +18,7 @@ from benchmark.plan import Plan, build_plan
 from benchmark.relocated import RELOCATED, load_function
 from benchmark.stage import closure
 from benchmark.store import Store
-from benchmark.table_files import table_names
+from benchmark.table_files import table_files
 from tests.benchmark import toy
 
 ROOT = Path(__file__).parents[2]
@@ -36,7 +36,7 @@ def functions_of(plan: Plan) -> set[str]:
 @pytest.mark.parametrize(("profile", "dataset"), SIZES)
 def test_every_stage_function_of_the_shipped_tables_is_there(profile: str, dataset: str, preset: str) -> None:
     info = None if dataset == "mini" else as_published(dataset)
-    found = functions_of(build_plan(table_names(), dataset, profile, (0,), preset=preset, info=info))
+    found = functions_of(build_plan(sorted(table_files()), dataset, profile, (0,), preset=preset, info=info))
     assert {"methods.evaluation:predict_images", "methods.assessment:assess", "methods.evaluation:evaluate"} <= found
     assert all(callable(load_function(function)) for function in found)
 

@@ -1,6 +1,7 @@
 import errno
 import json
 import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -129,6 +130,52 @@ def test_states_of_work(store: Store) -> None:
         attempt(store, "failed", number)
     assert [one["number"] for one in store.attempts(KEY)] == [1, 2, 10]
     assert store.state(KEY) == "failed"
+
+
+@pytest.mark.parametrize(
+    ("record", "age", "alive"),
+    [
+        ({"host": "far"}, 0.0, True),
+        ({"host": "far"}, 61.0, False),
+        ({"host": "far"}, None, False),  # by a version without heartbeats
+        ({"host": "far", "job": "12"}, 0.0, False),  # its queue knows more
+        ({"host": socket.gethostname()}, 0.0, False),  # its lock would be seen
+        ({"host": "far", "state": "failed"}, 0.0, False),
+        ({}, 0.0, False),
+    ],
+)
+def test_a_process_elsewhere_lives_as_long_as_its_heart_beats(
+    store: Store, record: dict[str, str], age: float | None, alive: bool
+) -> None:
+    write_json(store.attempt_folder(KEY, 1) / "attempt.json", {"number": 1, "state": "running", **record})
+    if age is not None:
+        store.heartbeat(KEY, 1).touch()
+        then = store.heartbeat(KEY, 1).stat().st_mtime - age
+        os.utime(store.heartbeat(KEY, 1), (then, then))
+    assert (store.made_elsewhere(KEY) is not None, store.locked(KEY)) == (alive, alive)
+    assert sorted(path.name for path in store.work(KEY).iterdir()) == ["attempts"]
+
+
+def test_a_result_that_another_machine_was_faster_with_stays(store: Store) -> None:
+    slower = store.draft(KEY)
+    write_json(slower / "result.json", {"summary": {"by": "the slower"}})
+    faster = slower.with_name(f".{KEY}.faster")
+    faster.mkdir()
+    write_json(faster / "result.json", {"summary": {"by": "the faster"}})
+    faster.rename(store.folder(KEY))
+    store.publish(KEY, slower)
+    assert store.result(KEY)["summary"] == {"by": "the faster"}
+    assert [path.name for path in store.folder(KEY).parent.iterdir()] == [KEY]
+
+
+def test_a_file_system_without_locks_is_refused(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with pytest.raises(BenchmarkError, match=r"takes no locks \(No locks available\).*--store"):
+        store.check_writable()
+    assert list((store.root / "work").iterdir()) == []
 
 
 def test_a_store_that_cannot_be_written_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

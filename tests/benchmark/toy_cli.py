@@ -9,12 +9,16 @@ from benchmark.cli import main
 from tests.benchmark import toy
 
 
+def run() -> int:
+    registry.methods = lambda: toy.METHODS  # type: ignore[assignment]
+    report.publish = _publish  # type: ignore[assignment]
+    return main()
+
+
 def _publish(plan: Any, table: Any, store: Any, out: Any) -> SimpleNamespace:
     done = sum(bool(cell.stage and store.find(cell.stage)) for cell in plan.of(table.name))
     return SimpleNamespace(text=f"table {table.name}: {done} done", files=(out / "table.csv",))
 
 
 if __name__ == "__main__":
-    registry.methods = lambda: toy.METHODS  # type: ignore[assignment]
-    report.publish = _publish  # type: ignore[assignment]
-    sys.exit(main())
+    sys.exit(run())

@@ -4,11 +4,10 @@ The job exits with 0 if the stage is done, if a stage that it needs has failed, 
 with 1 otherwise. Whatever it says is in the job's log; what counts is in the store.
 """
 
-import os
 import sys
 import time
 from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -167,9 +166,7 @@ class _Work:
             time.sleep(POLL)
 
     def _seen(self, key: str) -> bool:
-        with suppress(OSError):
-            os.scandir(self._store.folder(key).parent).close()  # opening a folder makes NFS ask for what is new
-        return self._store.find(key) is not None
+        return self._store.find_anew(key) is not None
 
 
 def failed_ancestor(campaign: Campaign, missing: Iterable[str]) -> str:
