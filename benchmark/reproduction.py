@@ -7,11 +7,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
+from benchmark.costs.running import make_stages_here
+from benchmark.costs.workloads import changed, measurable, representatives
 from benchmark.errors import BenchmarkError
 from benchmark.files import read_json
 from benchmark.plan import Plan, build_plan
-from benchmark.speed.kinds import changed, measurable, representatives
-from benchmark.speed.running import make_stages_here
 from benchmark.stage import Change, Stage, closure
 from benchmark.store import Store
 

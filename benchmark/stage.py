@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
     from benchmark.datasets import Dataset, TrainingView
-    from benchmark.execute.place import Place
+    from benchmark.execute.ranks import Place
 
 Access = Literal["training", "evaluation"]
 

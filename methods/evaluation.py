@@ -10,10 +10,10 @@ from benchmark.labels import mask_path, write_mask
 from benchmark.metrics import CountsBuilder, overall_miou
 from benchmark.settings import from_json
 from benchmark.stage import StageContext
-from methods.checkpoints import MODEL_FILE, load_model
 from methods.prediction import predict
 from methods.settings import InputSettings
-from methods.snapshots import snapshot_file
+from methods.training.snapshots import snapshot_file
+from methods.weights.checkpoints import MODEL_FILE, load_model
 
 Predictor = Callable[[Image], np.ndarray]
 

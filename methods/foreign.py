@@ -18,13 +18,13 @@ from benchmark.files import sha256
 from benchmark.program import program
 from benchmark.settings import from_json
 from benchmark.stage import StageContext
-from methods.checkpoints import MODEL_FILE, load_model, save_model
-from methods.files import check_content
 from methods.maskformer.backbones import ResNet50
-from methods.maskformer.detectron2 import DECODER, HEAD, PIXELS, backbone_state, classes_of, is_network, network_state
 from methods.maskformer.network import MaskFormer, build_maskformer
 from methods.settings import MaskFormerSettings
-from methods.tensor_files import TensorFile, read_tensors
+from methods.weights.checkpoints import MODEL_FILE, load_model, save_model
+from methods.weights.detectron2 import DECODER, HEAD, PIXELS, backbone_state, classes_of, is_network, network_state
+from methods.weights.given_file import check_content
+from methods.weights.tensor_files import TensorFile, read_tensors
 
 WAY_OUT = f"`{program()} checkpoint FILE` says what a file holds."
 _OURS = {"maskformer", "largefov"}  # keys of the metadata that save_model writes

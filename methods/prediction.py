@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from methods.checkpoints import Network
 from methods.largefov import inference as largefov
 from methods.largefov.network import LargeFov
 from methods.maskformer import inference as maskformer
-from methods.precision import arithmetic
 from methods.settings import InputSettings
+from methods.training.precision import arithmetic
+from methods.weights.checkpoints import Network
 
 
 def predict(model: Network, image: np.ndarray, settings: InputSettings) -> np.ndarray:

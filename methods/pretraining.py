@@ -13,11 +13,11 @@ from torch import Tensor, nn
 
 from benchmark.settings import from_json
 from benchmark.stage import StageContext
-from methods.batches import TrainingImages
-from methods.checkpoints import BACKBONE_FILE, load_weights, save_tensors
 from methods.maskformer.backbones import build_backbone
 from methods.settings import InputSettings, MaskFormerSettings, PretrainSettings, TrainingSettings
-from methods.training import Losses, train
+from methods.training.batches import TrainingImages
+from methods.training.loop import Losses, train
+from methods.weights.checkpoints import BACKBONE_FILE, load_weights, save_tensors
 
 CLASSIFIER_FILE = "classifier.safetensors"
 

@@ -13,9 +13,9 @@ from benchmark.datasets.transforms import crop_labels, flip_and_pad, resize_labe
 from benchmark.labels import mask_path, read_mask, write_mask
 from benchmark.settings import from_json
 from benchmark.stage import StageContext
-from methods.checkpoints import MODEL_FILE, load_model
 from methods.prediction import predict
 from methods.settings import InputSettings
+from methods.weights.checkpoints import MODEL_FILE, load_model
 
 
 def merge(

@@ -2,8 +2,8 @@
 
 Defaults are the paper's values for COCO-Stuff-10K; README.md beside this file explains the numbers in brackets. A
 profile changes sizes; a preset changes behaviour. A value outside of a field's range is refused when a plan is made;
-what has to fit together is checked in ``methods.limits``. Every field is in the keys of the stages that are given it,
-unless it says that it is ``not_identity``.
+what has to fit together is checked in ``methods.planning.checks``. Every field is in the keys of the stages that are
+given it, unless it says that it is ``not_identity``.
 """
 
 from dataclasses import dataclass

@@ -11,18 +11,18 @@ from benchmark.datasets import TrainingView
 from benchmark.errors import BenchmarkError
 from benchmark.settings import from_json
 from benchmark.stage import StageContext
-from methods.batches import Batch, CropSource, TrainingImages
-from methods.checkpoints import BACKBONE_FILE, MODEL_FILE, load_backbone, load_weights, save_model
-from methods.distributed import together
-from methods.groups import Groups
 from methods.largefov.network import LargeFov
-from methods.loading import Loader
 from methods.maskformer.losses import LOGIT_5_PERCENT, group_sums, segmentation_loss
 from methods.maskformer.network import MaskFormer, build_maskformer, parameter_groups
-from methods.precision import forward
 from methods.pseudo_labels import PseudoLabelledImages
 from methods.settings import InputSettings, MaskFormerSettings, TrainingSettings
-from methods.training import Losses, train
+from methods.training.batches import Batch, CropSource, TrainingImages
+from methods.training.distributed import together
+from methods.training.groups import Groups
+from methods.training.loading import Loader
+from methods.training.loop import Losses, train
+from methods.training.precision import forward
+from methods.weights.checkpoints import BACKBONE_FILE, MODEL_FILE, load_backbone, load_weights, save_model
 
 N = TypeVar("N", MaskFormer, LargeFov)
 

@@ -6,8 +6,8 @@ import pytest
 
 from benchmark.metrics import EVALUATOR_VERSION
 from benchmark.plan import build_plan
-from benchmark.report.claims import judge
-from benchmark.report.judgements import as_csv as claims_as_csv
+from benchmark.report.claims.judge import judge
+from benchmark.report.claims.listing import as_csv as claims_as_csv
 from benchmark.report.publication import file_stem
 from benchmark.report.tables import FORMS, render
 from benchmark.sharing.reading import read_archive, unpacked

@@ -11,10 +11,10 @@ from typing import Any
 
 import click
 
-from benchmark.commands.options import store_option
-from benchmark.commands.targets import targets
 from benchmark.errors import Exit
 from benchmark.execute.executors import managers
+from benchmark.selection.options import store_option
+from benchmark.selection.targets import targets
 from benchmark.store import Store
 from benchmark.wording import plural
 

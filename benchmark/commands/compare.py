@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from benchmark.commands.options import Selection, selection_options
 from benchmark.errors import Exit
 from benchmark.selection.endings import finish
+from benchmark.selection.options import Selection, selection_options
 
 if TYPE_CHECKING:
-    from benchmark.report.claims import Judgement
+    from benchmark.report.claims.judge import Judgement
 
 
 @click.command()
@@ -31,8 +31,8 @@ def command(selection: Selection, strict: str | None, as_json: bool) -> None:
     would decide. Values are compared with printed ones at the paper's size alone, orderings everywhere. With --out the
     verdicts are written into that folder as CSV. Exit code 1 while cells that could be run lack seeds.
     """
-    from benchmark.report.claims import judge
-    from benchmark.report.judgements import as_data, as_text
+    from benchmark.report.claims.judge import judge
+    from benchmark.report.claims.listing import as_data, as_text
     from benchmark.report.publication import publish_claims
 
     plan = selection.plan()

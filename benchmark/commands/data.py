@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from benchmark.commands.options import parse_choice, store_option
 from benchmark.errors import BenchmarkError, Exit, unknown
 from benchmark.paths import is_path
+from benchmark.selection.options import parse_choice, store_option
 from benchmark.wording import plural
 
 if TYPE_CHECKING:
     from benchmark.datasets.manifest import Manifest
-    from benchmark.report.sketches import Choice
+    from benchmark.report.pictures.page_plan import Choice
     from benchmark.splits import Split
 
 NAMES = "coco-stuff-10k|ade20k|voc2012|msrc21"
@@ -148,7 +148,7 @@ def show_command(
     """
     from benchmark.datasets import load_dataset
     from benchmark.report import publish_pictures
-    from benchmark.report.pages import dataset_page
+    from benchmark.report.pictures.pages import dataset_page
 
     dataset = load_dataset(name, data_root)
     split = _split(name, split_name, dataset.info.classes)

@@ -15,8 +15,8 @@ from typing import Literal
 
 import click
 
-from benchmark.commands.options import store_option
 from benchmark.errors import BenchmarkError, Exit
+from benchmark.selection.options import store_option
 
 DISTRIBUTION = "weak-shot-segmentation-benchmark"
 ENOUGH_DISK = 5e9  # bytes; a table of the mini profile takes far less, checkpoints of the paper profile more

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 import click
 
-from benchmark.commands.options import Selection, selection_options
 from benchmark.commands.status import attempt_line
 from benchmark.errors import Exit
+from benchmark.selection.options import Selection, selection_options
 from benchmark.stage import closure
 from benchmark.store import check_prefix, resolve_prefix
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from benchmark.commands.options import Selection, selection_options
 from benchmark.selection.endings import finish
+from benchmark.selection.options import Selection, selection_options
 
 if TYPE_CHECKING:
     from benchmark.plan import Plan
@@ -35,8 +35,8 @@ def command(selection: Selection, by: str) -> None:
 def _write(plan: "Plan", selection: Selection, by: str) -> None:
     from benchmark.sharing.archive import export
     from benchmark.sharing.describing import places
+    from benchmark.sharing.readme import progress
     from benchmark.sharing.replicates import replicates
-    from benchmark.sharing.wording import progress
 
     path = _path(selection)
     manifest = export(plan, selection.store, path, by)

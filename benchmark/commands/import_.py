@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from benchmark.commands.options import store_option
 from benchmark.errors import Exit
+from benchmark.selection.options import store_option
 from benchmark.store import Store
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def command(*, file: Path, name: str | None, replace: bool, merge: bool, replica
     seeds. `export` leaves replicates out: pass on the archive that they came from.
     """
     from benchmark.sharing.reading import unpacked
-    from benchmark.sharing.wording import facts
+    from benchmark.sharing.readme import facts
 
     if merge and (name or replace):
         raise click.UsageError("--merge keeps no run of its own: leave out --as and --replace.")

@@ -6,12 +6,12 @@ from typing import Any
 
 import click
 
-from benchmark.commands.options import store_option
 from benchmark.commands.status import attempt_line
-from benchmark.commands.targets import stage_of
 from benchmark.errors import BenchmarkError, Exit
 from benchmark.execute.executors import campaigns, managers, told
 from benchmark.provenance import origin
+from benchmark.selection.options import store_option
+from benchmark.selection.targets import stage_of
 from benchmark.store import Store
 from benchmark.wording import plural
 

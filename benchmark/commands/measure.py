@@ -13,19 +13,19 @@ from typing import Any
 import click
 
 from benchmark.comma_lists import split_names
-from benchmark.commands.options import Selection, selection_options
+from benchmark.costs.breakdown import break_down, costliest
+from benchmark.costs.listing import cost_line, remarks
+from benchmark.costs.measurements import Measurement, keep, measurements_file
+from benchmark.costs.pace import measured_paces
+from benchmark.costs.photographs import stand_in
+from benchmark.costs.running import Limits
+from benchmark.costs.tasks import Outcome, outcomes_of, tasks_of
+from benchmark.costs.workloads import in_precision, signature
 from benchmark.datasets.catalog import as_listed
 from benchmark.errors import Exit
 from benchmark.plan import Plan
 from benchmark.selection.endings import nothing_selected
-from benchmark.speed.breakdown import break_down, costliest
-from benchmark.speed.kinds import in_precision, signature
-from benchmark.speed.measurements import Measurement, keep, measurements_file
-from benchmark.speed.pace import measured_paces
-from benchmark.speed.photographs import stand_in
-from benchmark.speed.running import Limits
-from benchmark.speed.tasks import Outcome, outcomes_of, tasks_of
-from benchmark.speed.wording import cost_line, remarks
+from benchmark.selection.options import Selection, selection_options
 from benchmark.store import Store
 from benchmark.wording import duration, plural
 
@@ -92,7 +92,7 @@ def input_command(*, selection: Selection, row: str | None, images: int, as_json
 
     Nothing is trained and no image is read: photographs of 640 x 480 pixels are drawn, and cropped as that stage does.
     """
-    from benchmark.speed.input_speed import measure_input
+    from benchmark.costs.input_speed import measure_input
 
     plan = selection.plan(as_listed(selection.dataset, selection.data_root))
     reason = nothing_selected(plan, selection)

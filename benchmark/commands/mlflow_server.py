@@ -6,10 +6,10 @@ from pathlib import Path
 import click
 
 from benchmark.comma_lists import split_names
-from benchmark.commands.options import store_option
 from benchmark.errors import BenchmarkError, Exit
 from benchmark.execute.executor import Interrupts, counted_interrupts
 from benchmark.program import program
+from benchmark.selection.options import store_option
 from benchmark.tracking.server import own_database
 from benchmark.tracking.serving import Server, serving
 

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from benchmark.commands.options import Selection, parse_choice, selection_options, table_metavar
-from benchmark.commands.predicting import predicted
 from benchmark.errors import Exit
+from benchmark.selection.options import Selection, parse_choice, selection_options, table_metavar
+from benchmark.selection.predictions import predicted
 
 if TYPE_CHECKING:
     from benchmark.datasets import Dataset
     from benchmark.plan import Plan
-    from benchmark.report.pages import Page
-    from benchmark.report.sketches import Choice, Kind, Sketch
+    from benchmark.report.pictures.page_plan import Choice, Kind, Sketch
+    from benchmark.report.pictures.pages import Page
 
 
 @click.command("pictures")
@@ -44,7 +44,7 @@ def command(selection: Selection, name: str, kind: "Kind | None", images: "Choic
     """
     from benchmark.datasets import load_dataset
     from benchmark.report import publish_pictures
-    from benchmark.report.pages import pages
+    from benchmark.report.pictures.pages import pages
 
     chosen = dataclasses.replace(selection.with_tables([name]), seeds=selection.seeds[:1])
     plan = chosen.plan()
@@ -64,7 +64,7 @@ def command(selection: Selection, name: str, kind: "Kind | None", images: "Choic
 
 def _sketches(plan: "Plan", dataset: "Dataset", images: "Choice", kind: "Kind | None") -> "Iterator[Sketch]":
     """Yield the pages of every table: of one kind, or of label maps where there are any."""
-    from benchmark.report.sketches import label_sketches, prediction_sketches
+    from benchmark.report.pictures.page_plan import label_sketches, prediction_sketches
 
     for table in plan.tables:
         own = dataclasses.replace(plan, tables=(table,))

@@ -5,16 +5,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from benchmark.commands.options import Selection, selection_options
 from benchmark.datasets.catalog import as_published, is_absent
 from benchmark.errors import Exit
 from benchmark.plan import Plan
 from benchmark.selection.endings import nothing_selected
+from benchmark.selection.options import Selection, selection_options
 from benchmark.selection.overview import devices, listing
 from benchmark.store import Store
 
 if TYPE_CHECKING:
-    from benchmark.speed.pace import Pace
+    from benchmark.costs.pace import Pace
 
 NOT_HERE = "the data is not here: sizes as published"
 
@@ -32,7 +32,7 @@ def command(selection: Selection, workers: int | None, gpu: str | None, as_json:
     Hours are those that `measure` has measured, else those that a GPU's peak figures promise; of a profile
     about which neither says anything the expected CPU time is shown. A published dataset need not be there.
     """
-    from benchmark.speed.pace import find_pace
+    from benchmark.costs.pace import find_pace
 
     absent = is_absent(selection.dataset, selection.data_root)
     plan = selection.plan(as_published(selection.dataset) if absent else None)
@@ -77,7 +77,7 @@ def as_data(plan: Plan, store: Store) -> dict[str, Any]:
 
 def costs_as_data(plan: Plan, store: Store, pace: "Pace", workers: int | None) -> dict[str, Any]:
     """Return what is left to do in seconds of a device, and where that comes from, as JSON values."""
-    from benchmark.speed.wording import remarks, total, wall
+    from benchmark.costs.listing import remarks, total, wall
 
     pending = plan.pending(store)
     workers = workers or devices(pace)

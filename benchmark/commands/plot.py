@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from benchmark.commands.options import Selection, selection_options, table_metavar
 from benchmark.selection.endings import finish
+from benchmark.selection.options import Selection, selection_options, table_metavar
 
 if TYPE_CHECKING:
     from benchmark.plan import Plan
@@ -49,7 +49,7 @@ def _as_a_whole(plan: "Plan", selection: Selection) -> "Iterator[tuple[Sheet, tu
 def _by_class(plan: "Plan", selection: Selection) -> "Iterator[tuple[Sheet, tuple[Path, ...]]]":
     """Yield each table with the files of its pages of classes."""
     from benchmark.report import publish_classes
-    from benchmark.report.classes import class_pages
+    from benchmark.report.scores.classes import class_pages
 
     for table in plan.tables:
         sheet, pages = class_pages(plan, table, selection.store)

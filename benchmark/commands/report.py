@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from benchmark.commands.options import Selection, selection_options
 from benchmark.selection.endings import finish
+from benchmark.selection.options import Selection, selection_options
 
 if TYPE_CHECKING:
     from benchmark.plan import Plan
-    from benchmark.report.pages import Page
+    from benchmark.report.pictures.pages import Page
 
 NAME = "report.html"
 DRAWN = ("mini",)  # data sets whose images are the software's own: anybody may pass them on
@@ -56,10 +56,10 @@ def _grids(plan: "Plan", selection: Selection, asked: int | None) -> "Iterator[P
 
     Raises click.Abort where making the predictions is interrupted.
     """
-    from benchmark.commands.predicting import predicted
     from benchmark.datasets import load_dataset
-    from benchmark.report.pages import pages
-    from benchmark.report.sketches import label_sketches, prediction_sketches
+    from benchmark.report.pictures.page_plan import label_sketches, prediction_sketches
+    from benchmark.report.pictures.pages import pages
+    from benchmark.selection.predictions import predicted
 
     number = (IMAGES if plan.dataset.name in DRAWN else 0) if asked is None else asked
     if not number:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import click
 
-from benchmark.commands.again import LastRun, last_run
-from benchmark.commands.options import store_option
-from benchmark.commands.targets import Targets, targets
 from benchmark.errors import BenchmarkError, Exit
 from benchmark.execute.executors import KeptCampaign, campaigns
-from benchmark.execute.place import refuse_rival_runners
+from benchmark.execute.ranks import refuse_rival_runners
+from benchmark.selection.last_run import LastRun, last_run
+from benchmark.selection.options import store_option
+from benchmark.selection.targets import Targets, targets
 from benchmark.store import Store
 
 

@@ -5,17 +5,17 @@ from collections.abc import Mapping, Sequence
 
 import click
 
-from benchmark.commands.again import absolute, arguments, keep_run
-from benchmark.commands.launching import executor_options
-from benchmark.commands.options import Selection, selection_options
 from benchmark.errors import Exit
 from benchmark.execute.display import failure_lines
 from benchmark.execute.executors import ConfiguredExecutor, HandedOver, RunRequest
 from benchmark.execute.messages import Finished
-from benchmark.execute.place import refuse_rival_runners
+from benchmark.execute.ranks import refuse_rival_runners
 from benchmark.execute.session import Session
 from benchmark.plan import Plan, PlannedCell
 from benchmark.selection.endings import nothing_selected
+from benchmark.selection.executors import executor_options
+from benchmark.selection.last_run import absolute, arguments, keep_run
+from benchmark.selection.options import Selection, selection_options
 from benchmark.selection.overview import listing
 from benchmark.stage import Stage
 from benchmark.store import Store

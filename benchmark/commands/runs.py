@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from benchmark.commands.options import store_option
 from benchmark.errors import BenchmarkError, Exit
+from benchmark.selection.options import store_option
 from benchmark.store import Store
 from benchmark.wording import plural
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import click
 
-from benchmark.commands.options import Selection, selection_options
 from benchmark.errors import BenchmarkError, Exit
 from benchmark.execute.executors import CampaignStatus, QueueAnswer, managers, told
 from benchmark.execute.stage_status import Standing, standings
 from benchmark.files import read_json
 from benchmark.plan import Plan, PlannedCell
 from benchmark.program import program
+from benchmark.selection.options import Selection, selection_options
 from benchmark.stage import closure
 from benchmark.store import Store
 from benchmark.wording import plural

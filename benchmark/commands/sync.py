@@ -5,8 +5,8 @@ from pathlib import Path
 
 import click
 
-from benchmark.commands.options import store_option
 from benchmark.errors import Exit
+from benchmark.selection.options import store_option
 from benchmark.store import Store
 from benchmark.tracking import Mirror, Outcome, public
 from benchmark.wording import plural

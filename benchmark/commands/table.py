@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, cast
 import click
 
 from benchmark.comma_lists import split_names
-from benchmark.commands.options import Selection, selection_options, table_metavar
 from benchmark.errors import BenchmarkError
 from benchmark.selection.endings import finish
+from benchmark.selection.options import Selection, selection_options, table_metavar
 
 if TYPE_CHECKING:
     from benchmark.metrics import Convention
@@ -106,7 +106,7 @@ class _Shown:
     def printed(self, plan: "Plan", table: "Table", store: "Store", style: "Format") -> "tuple[Sheet, str]":
         """Return a table and how it looks in one format."""
         from benchmark.report import estimate
-        from benchmark.report.claims import judge
+        from benchmark.report.claims.judge import judge
         from benchmark.report.tables import render
 
         judgement = judge(plan, table, store) if self.asked.judged else None
@@ -175,8 +175,8 @@ def _check(selection: Selection, style: str, convention: str, *, changed: bool) 
 
 
 def _in_every_convention(plan: "Plan", table: "Table", store: "Store", style: "Format") -> "tuple[Sheet, str]":
-    from benchmark.report import findings
-    from benchmark.report.forensics import examine
+    from benchmark.report.claims import forensics_listing as findings
+    from benchmark.report.claims.forensics import examine
 
     found = examine(plan, table, store)
     return found.sheet, findings.as_csv(found) if style == "csv" else findings.as_text(found)

@@ -13,7 +13,7 @@ from benchmark.execute.curves import Curves
 from benchmark.execute.faults import LostInputError
 from benchmark.execute.machine import choose_device, device_title
 from benchmark.execute.messages import Job
-from benchmark.execute.place import ALONE, Place
+from benchmark.execute.ranks import ALONE, Place
 from benchmark.files import write_text
 from benchmark.stage import StageContext
 from benchmark.store import Store

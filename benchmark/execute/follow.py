@@ -18,7 +18,7 @@ from benchmark.execute.faults import fault_of
 from benchmark.execute.functions import Capture, last_line
 from benchmark.execute.machine import one_thread
 from benchmark.execute.messages import Finished, Job
-from benchmark.execute.place import Place
+from benchmark.execute.ranks import Place
 from benchmark.files import read_json, write_json
 from benchmark.relocated import load_function
 from benchmark.stage import StageContext, StageInterrupted

@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from benchmark.estimate import wall_seconds
 from benchmark.execute.messages import Event, Finished, Progress, Started
+from benchmark.makespan import wall_seconds
 from benchmark.stage import Stage
 
 

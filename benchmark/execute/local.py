@@ -13,7 +13,7 @@ from benchmark.errors import BenchmarkError
 from benchmark.execute.executor import Emit, Interrupts
 from benchmark.execute.machine import KEEP_MEMORY, ONE_THREAD
 from benchmark.execute.messages import Event, Job
-from benchmark.execute.place import team_size
+from benchmark.execute.ranks import team_size
 from benchmark.execute.team import Team
 from benchmark.wording import plural
 

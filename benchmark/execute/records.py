@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmark.errors import BenchmarkError
 from benchmark.execute.messages import Finished, Job
-from benchmark.execute.place import Place
+from benchmark.execute.ranks import Place
 from benchmark.files import write_bytes, write_json, write_text
 from benchmark.store import Store
 

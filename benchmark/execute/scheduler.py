@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from graphlib import TopologicalSorter
 from typing import Protocol
 
-from benchmark.estimate import urgency
 from benchmark.execute.executor import Executor, Interrupts
 from benchmark.execute.messages import Event, Finished, Job
+from benchmark.makespan import urgency
 from benchmark.stage import Stage
 from benchmark.store import Store
 

@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any
 from benchmark.files import naming, sync, sync_tree, write_json, write_text
 from benchmark.metrics import EVALUATOR_VERSION
 from benchmark.provenance import origin
-from benchmark.report.claims import Judgement, judge
-from benchmark.report.class_plots import plot_classes
-from benchmark.report.classes import ClassPage
-from benchmark.report.estimates import Estimate, Sheet
-from benchmark.report.judgements import as_csv as claims_as_csv
-from benchmark.report.orderings import verdicts
-from benchmark.report.pages import Page
-from benchmark.report.pictures import picture
-from benchmark.report.plots import plot
+from benchmark.report.claims.comparisons import verdicts
+from benchmark.report.claims.judge import Judgement, judge
+from benchmark.report.claims.listing import as_csv as claims_as_csv
+from benchmark.report.pictures.draw import picture
+from benchmark.report.pictures.pages import Page
+from benchmark.report.plots.class_plot import plot_classes
+from benchmark.report.plots.table_plot import plot
+from benchmark.report.scores.classes import ClassPage
+from benchmark.report.scores.estimates import Estimate, Sheet
 from benchmark.report.tables import FORMS, Asked, Side, render
 from benchmark.sharing.replicates import provenances
 from benchmark.splits import Split

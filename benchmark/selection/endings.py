@@ -9,9 +9,9 @@ from benchmark.errors import Exit
 from benchmark.wording import form, plural, tally
 
 if TYPE_CHECKING:
-    from benchmark.commands.options import Selection
     from benchmark.plan import Plan
     from benchmark.report import Sheet
+    from benchmark.selection.options import Selection
 
 
 def nothing_selected(plan: "Plan", selection: "Selection") -> str:

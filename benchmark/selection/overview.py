@@ -4,13 +4,13 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from benchmark.estimate import wall_seconds
 from benchmark.execute.machine import default_workers
+from benchmark.makespan import wall_seconds
 from benchmark.wording import duration, enumerated, form, plural
 
 if TYPE_CHECKING:
+    from benchmark.costs.pace import Pace
     from benchmark.plan import Plan
-    from benchmark.speed.pace import Pace
     from benchmark.store import Store
 
 GPUS = 4  # as the paper had; assumed where a machine has none to count
@@ -54,7 +54,7 @@ def _stage_lines(plan: "Plan", store: "Store", pace: "Pace | None") -> Iterator[
 
 
 def _hours(plan: "Plan", store: "Store", pace: "Pace", workers: int | None) -> Iterator[str]:
-    from benchmark.speed.wording import cost_line, remarks
+    from benchmark.costs.listing import cost_line, remarks
 
     pending = plan.pending(store)
     if not pending:
@@ -69,7 +69,7 @@ def _hours(plan: "Plan", store: "Store", pace: "Pace", workers: int | None) -> I
 
 def devices(pace: "Pace") -> int:
     """Return how many devices to assume: those of this machine, for GPUs that are not here the paper's number."""
-    from benchmark.speed.device import gpu_names
+    from benchmark.costs.device import gpu_names
 
     return (len(gpu_names()) or GPUS) if pace.gpu else default_workers()
 

@@ -27,7 +27,7 @@ from benchmark.files import naming, write_bytes
 from benchmark.metrics import COUNTS_FILE, EVALUATOR_VERSION, Counts
 from benchmark.sharing.describing import describe
 from benchmark.sharing.description import Description, Model
-from benchmark.sharing.wording import readme
+from benchmark.sharing.readme import readme
 
 if TYPE_CHECKING:
     from benchmark.plan import Plan

@@ -2,7 +2,7 @@
 
 ``replicates/<key>/<digest>/`` in the store holds the counts, by whose SHA-256 the folder is called, and ``result.json``
 with what was written down about them. They replace nothing: whoever asks for the result of the stage gets the store's
-own. What they are for is how far apart results of the same seed are (``benchmark.report.replication``).
+own. What they are for is how far apart results of the same seed are (``benchmark.report.scores.replication``).
 """
 
 from collections.abc import Iterator, Mapping

@@ -6,7 +6,7 @@ from benchmark.registry import Cell
 from benchmark.settings import to_json
 from benchmark.stage import Stage
 from methods.cam.settings import CamLabelSettings
-from methods.work import IMAGE
+from methods.planning.workloads import IMAGE
 from methods.wsss import method
 from methods.wsss.settings import CamSettings
 

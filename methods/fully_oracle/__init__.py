@@ -6,10 +6,10 @@ from typing import Any
 
 from benchmark.registry import Cell
 from benchmark.stage import Stage
-from methods import plans
-from methods.files import given_file
 from methods.fully_oracle.settings import OracleSettings
-from methods.work import SHAPE_FIELDS
+from methods.planning import stages as plans
+from methods.planning.workloads import SHAPE_FIELDS
+from methods.weights.given_file import given_file
 
 WAY_OUT = "Give the path of a checkpoint of MaskFormer, SimFormer or this benchmark (model.safetensors); '' trains one."
 

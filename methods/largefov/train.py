@@ -12,14 +12,14 @@ from torch import Tensor, nn
 from benchmark.datasets import IGNORE
 from benchmark.settings import from_json
 from benchmark.stage import StageContext
-from methods.batches import TrainingImages
-from methods.checkpoints import MODEL_FILE, save_model
 from methods.largefov.network import LargeFov, LargeFovShape, parameter_groups
-from methods.loading import Loader
-from methods.precision import forward
 from methods.settings import InputSettings, LargeFovSettings, MaskFormerSettings, TrainingSettings
 from methods.supervised import crop_source, on_backbone
-from methods.training import Groups, Losses, adamw, train
+from methods.training.batches import TrainingImages
+from methods.training.loading import Loader
+from methods.training.loop import Groups, Losses, adamw, train
+from methods.training.precision import forward
+from methods.weights.checkpoints import MODEL_FILE, save_model
 
 
 def train_largefov(context: StageContext) -> Mapping[str, Any]:

@@ -8,7 +8,7 @@ from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
 from torchvision.ops import FrozenBatchNorm2d
 
 from benchmark.errors import unknown
-from methods.limits import STRIDES
+from methods.planning.checks import STRIDES
 from methods.settings import MaskFormerSettings
 
 

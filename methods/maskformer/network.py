@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from methods.limits import check_network
 from methods.maskformer.backbones import build_backbone
 from methods.maskformer.pixel_decoder import PixelDecoder, xavier_conv
 from methods.maskformer.transformer import TransformerDecoder, sine_encoding
+from methods.planning.checks import check_network
 from methods.settings import MaskFormerSettings
 
 PIXEL_MEAN = (123.675, 116.280, 103.530)  # RGB on the 0..255 scale [2.1]

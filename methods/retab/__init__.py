@@ -13,8 +13,10 @@ from typing import Any
 
 from benchmark.registry import Cell
 from benchmark.stage import Change, Stage, Work
-from methods import plans, rib, work
-from methods.limits import STRIDES
+from methods import rib
+from methods.planning import stages as plans
+from methods.planning import workloads as work
+from methods.planning.checks import STRIDES
 from methods.retab.settings import OFFICIAL, AffinityPart, BoundaryPart, MiningPart, RetabSettings, WalkPart
 from methods.wsss import method
 from methods.wsss.settings import CamSettings, installed_backend, part

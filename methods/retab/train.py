@@ -9,14 +9,14 @@ from benchmark.datasets import Crop, TrainingView, Window
 from benchmark.datasets.base import Image
 from benchmark.settings import from_json
 from benchmark.stage import StageContext
-from methods.batches import Batch, CropSource, TrainingImages
-from methods.checkpoints import save_tensors
 from methods.maskformer.network import parameter_groups
 from methods.pseudo_labels import PseudoLabelledImages
 from methods.retab.networks import NETWORK_FILE, PixelNetwork, new_network
 from methods.retab.settings import AffinityPart, BoundaryPart, TrainingPart
 from methods.settings import InputSettings, TrainingSettings
-from methods.training import Losses, train
+from methods.training.batches import Batch, CropSource, TrainingImages
+from methods.training.loop import Losses, train
+from methods.weights.checkpoints import save_tensors
 from methods.wsss.affinity import WITHOUT_BACKGROUND, AffinityHead, affinity_loss, pair_affinity, pair_labels
 from methods.wsss.boundary import BoundaryHead, base_target, boundary_loss
 from methods.wsss.geometry import PairGrid

@@ -14,8 +14,9 @@ from typing import Any
 from benchmark.datasets import IGNORE
 from benchmark.registry import Cell
 from benchmark.stage import Stage, Work
-from methods import plans, work
-from methods.limits import STRIDES
+from methods.planning import stages as plans
+from methods.planning import workloads as work
+from methods.planning.checks import STRIDES
 from methods.rib.settings import (
     OFFICIAL,
     CamPart,

@@ -20,13 +20,13 @@ from benchmark.datasets.base import Image
 from benchmark.errors import BenchmarkError
 from benchmark.settings import from_json
 from benchmark.stage import StageContext
-from methods.batches import Batch, TrainingImages
-from methods.checkpoints import save_tensors
 from methods.maskformer.backbones import Backbone
 from methods.pseudo_labels import PseudoLabelledImages
 from methods.rib.settings import EdgePart, HeadPart
 from methods.settings import InputSettings, MaskFormerSettings, TrainingSettings
-from methods.training import Losses, train
+from methods.training.batches import Batch, TrainingImages
+from methods.training.loop import Losses, train
+from methods.weights.checkpoints import save_tensors
 from methods.wsss.affinity import WITH_BACKGROUND, WITHOUT_BACKGROUND, affinity_loss, pair_labels
 from methods.wsss.boundary import EdgeHead, mirrored_edge, path_affinity
 from methods.wsss.cam import STRIDE, load_classifier, scaled_views

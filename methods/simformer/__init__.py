@@ -8,8 +8,8 @@ from benchmark.errors import unknown
 from benchmark.registry import Cell
 from benchmark.settings import to_json
 from benchmark.stage import Stage
-from methods import plans
-from methods.limits import check_pairs, check_points
+from methods.planning import stages as plans
+from methods.planning.checks import check_pairs, check_points
 from methods.settings import SimFormerSettings, TrainingSettings
 
 PAIRS = {"": "cross", "retrained": "cross", "pseudo_labels": "cross", "self_pair": "self", "basic": "none"}

@@ -11,20 +11,20 @@ from torch.profiler import record_function
 from benchmark.randomness import generator, torch_generator
 from benchmark.settings import from_json
 from benchmark.stage import StageContext
-from methods.batches import Batch, TrainingImages
-from methods.checkpoints import MODEL_FILE, save_model
-from methods.distributed import together
-from methods.groups import Groups, replicas
-from methods.limits import check_pairs
-from methods.loading import Loader
 from methods.maskformer.losses import segmentation_loss
 from methods.maskformer.network import parameter_groups
-from methods.precision import forward
+from methods.planning.checks import check_pairs
 from methods.settings import InputSettings, MaskFormerSettings, SimFormerSettings, TrainingSettings
 from methods.simformer.pairs import PairSampler
 from methods.simformer.transfer import SimilarityTransfer
 from methods.supervised import in_passes, new_network
-from methods.training import Losses, train
+from methods.training.batches import Batch, TrainingImages
+from methods.training.distributed import together
+from methods.training.groups import Groups, replicas
+from methods.training.loading import Loader
+from methods.training.loop import Losses, train
+from methods.training.precision import forward
+from methods.weights.checkpoints import MODEL_FILE, save_model
 
 
 class PairedImages:

@@ -3,7 +3,6 @@
 import torch
 from torch import Tensor, nn
 
-from methods.batches import Batch
 from methods.maskformer.network import Output
 from methods.settings import SimFormerSettings
 from methods.simformer.distillation import distillation_loss, shared_novel
@@ -16,6 +15,7 @@ from methods.simformer.points import (
 )
 from methods.simformer.similarity import BalanceQueue, pixel_similarity_loss
 from methods.simformer.simnet import SimNet
+from methods.training.batches import Batch
 
 
 class SimilarityTransfer(nn.Module):

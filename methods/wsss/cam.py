@@ -21,11 +21,11 @@ from torch import Tensor, nn
 
 from benchmark.datasets.transforms import resize_image
 from benchmark.errors import BenchmarkError
-from methods.checkpoints import BACKBONE_FILE
 from methods.maskformer.backbones import Backbone, build_backbone
 from methods.maskformer.network import normalise
 from methods.pretraining import CLASSIFIER_FILE
 from methods.settings import MaskFormerSettings
+from methods.weights.checkpoints import BACKBONE_FILE
 from methods.wsss.settings import CamSettings
 
 Flavour = Literal["irn", "psa"]

@@ -8,8 +8,8 @@ from benchmark.errors import BenchmarkError, unknown
 from benchmark.registry import Cell
 from benchmark.settings import to_json
 from benchmark.stage import Stage, Work
-from methods import plans
-from methods.work import IMAGE
+from methods.planning import stages as plans
+from methods.planning.workloads import IMAGE
 from methods.wsss.settings import CamSettings, ClassifierSettings, LabellingSettings
 
 BACKBONE_FIELDS = ("backbone", "backbone_width")  # its weights come from an input stage

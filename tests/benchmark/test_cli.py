@@ -15,7 +15,6 @@ from benchmark import cli
 from benchmark.cli import GROUPS, VERBS, main
 from benchmark.commands.data import NAMES
 from benchmark.commands.methods import settings_of
-from benchmark.commands.options import RETRAIN_NETWORKS, Selection, selection_options, tables_named
 from benchmark.commands.table import CONVENTIONS, FORMATS
 from benchmark.datasets.catalog import published
 from benchmark.errors import BenchmarkError
@@ -24,6 +23,7 @@ from benchmark.execute.session import make_stages
 from benchmark.metrics import Convention
 from benchmark.plan import build_plan
 from benchmark.report.tables import FORMS
+from benchmark.selection.options import RETRAIN_NETWORKS, Selection, selection_options, tables_named
 from benchmark.store import Store
 from methods.settings import RetrainSettings
 from tests.benchmark import toy

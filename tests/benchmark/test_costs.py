@@ -12,16 +12,16 @@ import pytest
 
 from benchmark.cli import main
 from benchmark.config import dataset_of, load_profile
+from benchmark.costs import pace
+from benchmark.costs.measurements import Measurement, keep, read_measurements
+from benchmark.costs.pace import COUNTS
 from benchmark.datasets.catalog import as_published
 from benchmark.errors import BenchmarkError
 from benchmark.plan import Plan, build_plan
-from benchmark.speed import pace
-from benchmark.speed.measurements import Measurement, keep, read_measurements
-from benchmark.speed.pace import COUNTS
 from benchmark.stage import Stage
 from benchmark.store import Store
 from tests.benchmark import toy
-from tests.benchmark.speed import support
+from tests.benchmark.costs import support
 
 Captured = pytest.CaptureFixture[str]
 COCO = "coco-stuff-10k"

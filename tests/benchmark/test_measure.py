@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from benchmark.cli import main
+from benchmark.costs.measurements import read_measurements
+from benchmark.costs.tasks import tasks_of
+from benchmark.costs.workloads import precision_of
 from benchmark.errors import BenchmarkError
 from benchmark.plan import build_plan
-from benchmark.speed.kinds import precision_of
-from benchmark.speed.measurements import read_measurements
-from benchmark.speed.tasks import tasks_of
 from benchmark.stage import StageContext
 from tests.benchmark import toy
-from tests.benchmark.speed import support
+from tests.benchmark.costs import support
 
 Captured = pytest.CaptureFixture[str]
 

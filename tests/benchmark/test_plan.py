@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmark.errors import BenchmarkError
-from benchmark.estimate import urgency, wall_seconds
+from benchmark.makespan import urgency, wall_seconds
 from benchmark.plan import NOT_AVAILABLE, Plan, build_plan
 from benchmark.stage import Stage, canonical_json, closure
 from benchmark.store import Store

@@ -13,13 +13,13 @@ import pytest
 from PIL import Image
 
 from benchmark.cli import main
-from benchmark.commands.again import arguments
-from benchmark.commands.options import parse_settings
 from benchmark.execute.cluster import submission
 from benchmark.execute.cluster.campaign import Campaign, campaigns
 from benchmark.execute.cluster.rounds import Round
 from benchmark.execute.messages import Finished
 from benchmark.execute.session import Session
+from benchmark.selection.last_run import arguments
+from benchmark.selection.options import parse_settings
 from benchmark.store import Store
 from tests.benchmark import toy
 from tests.benchmark.execute.cluster.fake_queue import Queue

@@ -17,13 +17,13 @@ from torch import Tensor
 
 from benchmark.errors import BenchmarkError
 from benchmark.files import sha256
-from methods.checkpoints import MODEL_FILE, load_imagenet, load_model, load_weights, save_model
 from methods.foreign import adopt, describe, import_checkpoint, shape_of
 from methods.largefov.network import LargeFov, LargeFovShape
 from methods.maskformer.backbones import ResNet50
 from methods.maskformer.network import MaskFormer, build_maskformer, normalise
 from methods.prediction import predict
 from methods.settings import InputSettings, MaskFormerSettings
+from methods.weights.checkpoints import MODEL_FILE, load_imagenet, load_model, load_weights, save_model
 from tests.methods.foreign_support import SMALL, as_detectron2, backbone_as_detectron2, hollow, trained
 from tests.methods.support import FakeContext
 

@@ -14,8 +14,8 @@ from benchmark.errors import BenchmarkError
 from benchmark.labels import mask_path, write_mask
 from benchmark.metrics import Counts
 from benchmark.stage import StageInterrupted, closure
-from methods.checkpoints import MODEL_FILE
 from methods.pseudo_labels import PseudoLabelledImages
+from methods.weights.checkpoints import MODEL_FILE
 from tests.methods.support import Few, context_for, plan, run, run_all
 
 

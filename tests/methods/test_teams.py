@@ -15,7 +15,7 @@ from benchmark.execute.messages import Event, Finished, Progress
 from benchmark.execute.session import Session, make_stages
 from benchmark.stage import Stage, closure
 from benchmark.store import Store
-from methods.checkpoints import MODEL_FILE
+from methods.weights.checkpoints import MODEL_FILE
 from tests.methods.support import plan
 
 PLAN: Any = SimpleNamespace(dataset=SimpleNamespace(name="mini"), source="mini", data_root=None, uses={})

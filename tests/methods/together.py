@@ -15,10 +15,10 @@ import torch
 
 from benchmark.datasets import load_dataset
 from benchmark.execute.context import Follower
-from benchmark.execute.place import find_place
+from benchmark.execute.ranks import find_place
 from benchmark.relocated import load_function
 from benchmark.stage import StageContext, StageInterrupted
-from methods import distributed
+from methods.training import distributed
 from tests.methods.support import FakeContext, Few
 
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from benchmark.plan import Plan
-    from benchmark.report.pages import Page
+    from benchmark.report.pictures.pages import Page
     from benchmark.store import Store
 
 __all__ = ["Verification", "made", "verify", "write"]

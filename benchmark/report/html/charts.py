@@ -1,6 +1,6 @@
 """The plots of a table as SVG: text stays text, colours follow the page, and the same table gives the same characters.
 
-One picture a panel (``benchmark.report.series``), drawn in units of a pixel at full width.
+One picture a panel (``benchmark.report.plots.series``), drawn in units of a pixel at full width.
 """
 
 import math
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
-from benchmark.report import theme
-from benchmark.report.estimates import Sheet
-from benchmark.report.series import LEAP, Group, Panel, Point, Series, Stroke, panels
+from benchmark.report.plots import theme
+from benchmark.report.plots.series import LEAP, Group, Panel, Point, Series, Stroke, panels
+from benchmark.report.scores.estimates import Sheet
 
 WIDTH, ALONE = 420.0, 760.0  # of one of two pictures, and of a single one
 LEFT, RIGHT, TOP, BOTTOM = 32.0, 8.0, 24.0, 216.0  # of the frame; ``BOTTOM`` from the top

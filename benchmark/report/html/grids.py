@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.report.html.content import GridOf, PictureOf
-from benchmark.report.palette import BASE, NO_LABEL, NOVEL, class_colours
-from benchmark.report.pictures import outline
+from benchmark.report.pictures.draw import outline
+from benchmark.report.plots.palette import BASE, NO_LABEL, NOVEL, class_colours
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
 
     from benchmark.datasets.base import Mask
-    from benchmark.report.pages import Page, Shown
+    from benchmark.report.pictures.pages import Page, Shown
 
 LONGEST = 240  # pixels of a side; photographs are shrunk to it
 Pictures = dict[str, str]  # SHA-256 of a PNG file -> the file in base64

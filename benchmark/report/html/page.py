@@ -8,16 +8,16 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmark.report import theme
-from benchmark.report.claims import judge
+from benchmark.report.claims.judge import judge
+from benchmark.report.claims.tolerance import rules
 from benchmark.report.html import lists, words
 from benchmark.report.html.charts import MARKERS
 from benchmark.report.html.grids import Pictures, class_chips, defined, hexadecimal, legend
 from benchmark.report.html.restoring import Restored
 from benchmark.report.html.rows import TableView, table_view
 from benchmark.report.html.summary import summary
-from benchmark.report.palette import BASE, NO_LABEL, NOVEL
-from benchmark.report.tolerance import rules
+from benchmark.report.plots import theme
+from benchmark.report.plots.palette import BASE, NO_LABEL, NOVEL
 from benchmark.report.wording import run_words
 from benchmark.wording import form, listed, plural
 

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from benchmark.report.certainty import over_images, over_seeds
-from benchmark.report.claims import Judgement, printed_decimals
-from benchmark.report.estimates import Estimate, Sheet
+from benchmark.report.claims.comparisons import Comparison, Verdict
+from benchmark.report.claims.judge import Judgement, printed_decimals
 from benchmark.report.html.charts import Chart, chart
 from benchmark.report.html.words import mark, sentence, signed, span, tone
-from benchmark.report.intervals import Interval
-from benchmark.report.orderings import Comparison, Verdict
+from benchmark.report.scores.certainty import over_images, over_seeds
+from benchmark.report.scores.estimates import Estimate, Sheet
+from benchmark.report.scores.intervals import Interval
 from benchmark.report.tables.asked import OURS
 from benchmark.report.tables.captions import caption_lines
 from benchmark.report.tables.grid import Grid, Side

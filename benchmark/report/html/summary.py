@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
+from benchmark.report.claims.tolerance import rules
 from benchmark.report.html.rows import TableView
 from benchmark.report.html.words import sentence
-from benchmark.report.tolerance import rules
 from benchmark.wording import form, listed, plural, tally
 
 

@@ -7,11 +7,11 @@ from difflib import SequenceMatcher
 from itertools import groupby
 from typing import Any, NamedTuple, TypeVar, get_args
 
-from benchmark.report.estimates import Status
 from benchmark.report.html.content import Content
 from benchmark.report.html.facts import Fact, Vocabulary
 from benchmark.report.html.units import Unit
 from benchmark.report.html.words import FORMS, MARKS, between, common, excerpts
+from benchmark.report.scores.estimates import Status
 from benchmark.sharing.description import State
 
 _DIGITS = re.compile(r"\d+(?:,\d+)*")

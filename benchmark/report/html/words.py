@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 
-from benchmark.report.intervals import Interval
+from benchmark.report.scores.intervals import Interval
 from benchmark.wording import listed
 
 NOTHING = "–"

@@ -7,8 +7,8 @@ what is shown is rounded.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
-from benchmark.report.claims import Judgement
-from benchmark.report.estimates import Sheet
+from benchmark.report.claims.judge import Judgement
+from benchmark.report.scores.estimates import Sheet
 from benchmark.report.tables.asked import OURS, PAPER, PIECES, Asked
 from benchmark.report.tables.grid import Grid, Side
 from benchmark.report.tables.latex import as_latex

@@ -2,8 +2,8 @@
 
 from benchmark.errors import BenchmarkError
 from benchmark.metrics import Convention
-from benchmark.report.claims import judge
-from benchmark.report.estimates import estimate
+from benchmark.report.claims.judge import judge
+from benchmark.report.scores.estimates import estimate
 from benchmark.report.tables.grid import Side
 from benchmark.sharing.runs import SharedRun
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from benchmark.report.estimates import Sheet
-from benchmark.report.replication import replicates_words, shared_words
+from benchmark.report.claims.tolerance import rules
+from benchmark.report.scores.estimates import Sheet
+from benchmark.report.scores.replication import replicates_words, shared_words
 from benchmark.report.tables.asked import NOTES, PAPER
 from benchmark.report.tables.grid import Grid, Side
-from benchmark.report.tolerance import rules
 from benchmark.report.wording import paper_title, reported_words, run_words
 from benchmark.wording import enumerated
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal, NamedTuple, cast
 
-from benchmark.report.certainty import over_images, over_seeds
-from benchmark.report.claims import Judgement, printed_decimals
-from benchmark.report.estimates import Estimate, Sheet, Status
-from benchmark.report.intervals import Interval
-from benchmark.report.replication import of_cell
+from benchmark.report.claims.judge import Judgement, printed_decimals
+from benchmark.report.scores.certainty import over_images, over_seeds
+from benchmark.report.scores.estimates import Estimate, Sheet, Status
+from benchmark.report.scores.intervals import Interval
+from benchmark.report.scores.replication import of_cell
 from benchmark.report.tables.asked import NOTES, OURS, PAPER, Asked
 from benchmark.wording import plural
 

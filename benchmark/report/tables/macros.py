@@ -4,7 +4,7 @@ import re
 from collections.abc import Container, Iterator
 from typing import NamedTuple
 
-from benchmark.report.replication import of_cell
+from benchmark.report.scores.replication import of_cell
 from benchmark.report.tables.asked import OURS, PAPER
 from benchmark.report.tables.grid import Entry, Grid, Part
 from benchmark.report.tables.latex import entry_text

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from benchmark.report.orderings import verdicts
+from benchmark.report.claims.comparisons import verdicts
 from benchmark.report.tables.asked import OURS, PAPER
 from benchmark.report.tables.captions import best_words, caption_lines
 from benchmark.report.tables.grid import UNAVAILABLE, Entry, Grid

@@ -4,8 +4,8 @@ import csv
 import io
 from collections.abc import Iterator
 
-from benchmark.report.estimates import Estimate
-from benchmark.report.replication import of_cell
+from benchmark.report.scores.estimates import Estimate
+from benchmark.report.scores.replication import of_cell
 from benchmark.report.tables.asked import OURS, PAPER
 from benchmark.report.tables.grid import Entry, Grid, Part
 

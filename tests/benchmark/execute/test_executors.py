@@ -11,12 +11,12 @@ from typing import Any
 import click
 import pytest
 
-from benchmark.commands.launching import executor_options
 from benchmark.errors import BenchmarkError
 from benchmark.execute import executors as registry
 from benchmark.execute.executors import executors, told
 from benchmark.execute.stage_status import Standing
 from benchmark.execute.this_machine import LOCAL
+from benchmark.selection.executors import executor_options
 
 VERBS = Path(__file__).parents[3] / "benchmark" / "commands"
 Install = Callable[..., None]

@@ -20,8 +20,8 @@ from benchmark.datasets import Dataset, load_dataset
 from benchmark.labels import label_stage, mask_path, write_mask
 from benchmark.plan import Plan, build_plan
 from benchmark.registry import Cell
-from benchmark.report.pages import Page, pages
-from benchmark.report.sketches import Choice, label_sketches, prediction_sketches, to_predict
+from benchmark.report.pictures.page_plan import Choice, label_sketches, prediction_sketches, to_predict
+from benchmark.report.pictures.pages import Page, pages
 from benchmark.stage import Stage, StageContext
 from benchmark.store import Store
 from tests.benchmark import toy

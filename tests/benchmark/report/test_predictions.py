@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from benchmark.errors import BenchmarkError, Exit
-from benchmark.report.palette import NO_LABEL, class_colours
-from benchmark.report.pictures import caption, draw
-from benchmark.report.sketches import MOST
+from benchmark.report.pictures.draw import caption, draw
+from benchmark.report.pictures.page_plan import MOST
+from benchmark.report.plots.palette import NO_LABEL, class_colours
 from tests.benchmark.report.gallery import CAT, CLASSES, ROAD, World, make_world
 
 

@@ -17,7 +17,7 @@ from benchmark.errors import BenchmarkError
 from benchmark.execute.inline import Inline
 from benchmark.execute.session import make_stages
 from benchmark.plan import build_plan
-from benchmark.report.claims import judge
+from benchmark.report.claims.judge import judge
 from benchmark.report.tables import render
 from benchmark.sharing import archive as module
 from benchmark.sharing.archive import export

@@ -15,12 +15,12 @@ from benchmark.errors import BenchmarkError
 from benchmark.labels import mask_path
 from benchmark.metrics import Counts
 from benchmark.stage import Stage, StageInterrupted, closure
-from methods.checkpoints import MODEL_FILE, load_backbone, load_model, save_model, save_tensors
 from methods.largefov.network import LargeFov, LargeFovShape
 from methods.largefov.train import pixel_loss, schedule
 from methods.prediction import predict
 from methods.settings import InputSettings, LargeFovSettings
-from methods.training import learning_rate_factor
+from methods.training.loop import learning_rate_factor
+from methods.weights.checkpoints import MODEL_FILE, load_backbone, load_model, save_model, save_tensors
 from tests.methods.support import FakeContext, Few, plan, run
 
 SHAPE = LargeFovShape("narrow", 8, hidden=16, dilation=3)

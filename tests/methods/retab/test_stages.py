@@ -13,9 +13,9 @@ from benchmark.errors import BenchmarkError
 from benchmark.labels import mask_path
 from benchmark.metrics import Counts
 from benchmark.stage import StageInterrupted, closure
-from methods.checkpoints import BACKBONE_FILE
 from methods.retab.maps import boundary_path, read_boundary
 from methods.retab.networks import NETWORK_FILE
+from methods.weights.checkpoints import BACKBONE_FILE
 from methods.wsss.cam import cam_path, read_cam
 from tests.methods.retab.support import plan
 from tests.methods.wsss.support import NAMES, NOVEL, SECOND, VOID, Pictures, run, run_all, summary

@@ -14,7 +14,6 @@ from benchmark.errors import BenchmarkError
 from benchmark.labels import mask_path
 from benchmark.metrics import Counts
 from benchmark.stage import Stage, StageInterrupted, closure
-from methods.checkpoints import BACKBONE_FILE
 from methods.pretraining import CLASSIFIER_FILE
 from methods.rib import maps
 from methods.rib.edges import HEAD_FILE
@@ -22,6 +21,7 @@ from methods.rib.finetune import Finetuned, Finetuner
 from methods.rib.maps import confident_labels
 from methods.rib.propagation import decided, read_response, response_path, spread
 from methods.rib.settings import MiningPart, WalkPart
+from methods.weights.checkpoints import BACKBONE_FILE
 from methods.wsss.cam import Cam, cam_path, read_cam
 from tests.methods.rib.support import plan
 from tests.methods.support import FakeContext

@@ -11,11 +11,11 @@ from torch import Tensor
 
 from benchmark.datasets.transforms import resize_image
 from benchmark.errors import BenchmarkError
-from methods.checkpoints import BACKBONE_FILE, save_tensors
 from methods.maskformer.backbones import Backbone, NarrowResNet, ResNet50
 from methods.maskformer.network import normalise
 from methods.pretraining import CLASSIFIER_FILE
 from methods.settings import MaskFormerSettings
+from methods.weights.checkpoints import BACKBONE_FILE, save_tensors
 from methods.wsss.cam import (
     CamSums,
     ClassMaps,

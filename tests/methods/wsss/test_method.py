@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from benchmark.costs.workloads import measurable, signature
 from benchmark.errors import BenchmarkError
 from benchmark.labels import mask_path
 from benchmark.metrics import Counts
-from benchmark.speed.kinds import measurable, signature
 from benchmark.stage import closure
 from methods import rib
 from methods.cam import METHOD as CAM

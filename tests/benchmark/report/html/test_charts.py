@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmark.report.html.charts import BOTTOM, MARKERS, TICKS, TOP, chart, nice_ticks
-from benchmark.report.theme import COLOURS
-from benchmark.report.theme import MARKERS as NAMED
+from benchmark.report.plots.theme import COLOURS
+from benchmark.report.plots.theme import MARKERS as NAMED
 
 
 @given(st.floats(-100, 100), st.floats(0.01, 200))

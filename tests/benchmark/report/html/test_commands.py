@@ -80,8 +80,8 @@ def test_a_changed_number_makes_exit_code_4_and_is_named(store: Path, tmp_path: 
 
 
 def test_photographs_are_shown_only_when_asked_for(monkeypatch: pytest.MonkeyPatch, store: Path) -> None:
-    from benchmark.commands.options import Selection
     from benchmark.commands.report import _grids
+    from benchmark.selection.options import Selection
 
     def refuse(*_: object) -> None:
         raise AssertionError("a picture was read")

@@ -13,11 +13,11 @@ import pytest
 
 from benchmark.datasets import load_dataset
 from benchmark.labels import mask_path, write_mask
-from benchmark.report import theme
 from benchmark.report.html import made
 from benchmark.report.html.page import HERE
 from benchmark.report.html.reading import parts
-from benchmark.report.pages import Page, Shown
+from benchmark.report.pictures.pages import Page, Shown
+from benchmark.report.plots import theme
 from benchmark.splits import split
 from tests.benchmark.report.html.conftest import BLOCKS
 

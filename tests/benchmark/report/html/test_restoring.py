@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from benchmark.errors import BenchmarkError
-from benchmark.report.claims import judge
+from benchmark.report.claims.judge import judge
 from benchmark.report.html.blocks import Blocks
 from benchmark.report.html.collecting import collect
 from benchmark.report.html.content import Content

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from benchmark.report.claims import judge
+from benchmark.report.claims.judge import judge
 from benchmark.report.html import words
 from benchmark.report.html.rows import table_view
 from benchmark.report.html.summary import summary
-from benchmark.report.intervals import Interval
+from benchmark.report.scores.intervals import Interval
 
 
 def test_numbers_have_true_minus_signs_and_nothing_is_a_dash() -> None:

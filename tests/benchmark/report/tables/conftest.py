@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from benchmark.report import Sheet
-from benchmark.report.certainty import over_seeds
+from benchmark.report.scores.certainty import over_seeds
 from benchmark.tables import Column, Plot, Row, Table
 
 MakeRun = Callable[..., Any]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from benchmark.errors import BenchmarkError
-from benchmark.report.claims import judge
+from benchmark.report.claims.judge import judge
 from benchmark.report.tables import Asked, Side, render
 from tests.benchmark.report.tables.conftest import interval
 

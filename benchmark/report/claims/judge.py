@@ -1,0 +1,236 @@
+"""What the paper claims, cell by cell and ordering by ordering, and what this run says of it.
+
+A printed cell claims that training again gives the same value. What is judged is the mean over all seeds there could
+be, on the test images that the paper was scored on too: seeds can explain a difference there, the choice of images
+cannot. With d the mean over the seeds run minus the printed value, h the half-width of its interval over seeds, and t
+the tolerance (``benchmark.report.claims.tolerance``), a cell is
+
+- ``reproduced``: |d| + h <= t, the whole interval within the tolerance, a test of equivalence (Schuirmann, 1987);
+- ``not reproduced``: |d| - h > t, the whole interval outside; ``rank only`` where it is, but every comparison of the
+  table's orderings that the cell takes part in holds;
+- ``undecided`` else, with the least number of seeds that would decide if mean and spread stayed as they are.
+
+The interval over images says what the value is worth on other images of the kind. It has no part in these verdicts, but
+in those on orderings, which claim something of methods: they hold where neither other seeds nor other images would turn
+them round (``benchmark.report.claims.comparisons``).
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from benchmark.metrics import Counts
+from benchmark.report.claims.anomalies import Observation, observe
+from benchmark.report.claims.comparisons import Comparison, Verdict, undecided_words, verdicts
+from benchmark.report.claims.tolerance import Tolerance, tolerance
+from benchmark.report.scores.certainty import over_images, over_seeds
+from benchmark.report.scores.estimates import Estimate, Scored, Sheet, Status, assemble, score
+from benchmark.report.scores.evaluations import Evaluation, Facts, evaluations, facts, read_each, read_replicates
+from benchmark.report.scores.intervals import Draws, Interval, SeedMean, draw
+from benchmark.wording import plural
+
+if TYPE_CHECKING:
+    from benchmark.plan import Plan
+    from benchmark.store import Store
+    from benchmark.tables import Table
+
+Finding = Literal["reproduced", "rank only", "not reproduced", "undecided", "not comparable"] | Status
+
+MISSED = {"rank only", "not reproduced", "does not hold"}
+
+
+class Claim(NamedTuple):
+    """A printed value.
+
+    Attributes:
+        table, row, column: where it is printed.
+        source: of the table.
+        printed: in percent.
+        decimals: that are printed.
+    """
+
+    table: str
+    row: str
+    column: str
+    source: str
+    printed: float
+    decimals: int
+
+    @property
+    def rounding(self) -> float:
+        """Half a unit of the last printed digit: the paper's own number is that near."""
+        return 0.5 * 10.0**-self.decimals
+
+    @property
+    def interval(self) -> Interval:
+        """What the paper's number was before it was rounded."""
+        return Interval(self.printed - self.rounding, self.printed + self.rounding)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A claim and what this run says of it.
+
+    Attributes:
+        claim: of the paper.
+        estimate: of this run.
+        seeds: mean over seeds with its interval; ``None`` without a result.
+        images: interval over test images; ``None`` without a result.
+        verdict: in the words of the module, or why there is no number.
+        remark: what the verdict rests on, or what would decide it; may be empty.
+    """
+
+    claim: Claim
+    estimate: Estimate
+    seeds: SeedMean | None
+    images: Interval | None
+    verdict: Finding
+    remark: str = ""
+
+    @property
+    def over_seeds(self) -> Interval | None:
+        """Interval of the mean over seeds."""
+        return self.seeds.interval if self.seeds else None
+
+    @property
+    def difference(self) -> float | None:
+        """Mean minus printed value, in points; ``None`` where they may not be compared."""
+        if self.seeds is None or self.verdict == "not comparable":
+            return None
+        return self.seeds.mean - self.claim.printed
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What a run says of everything that one table claims.
+
+    Attributes:
+        sheet: the estimates.
+        tolerance: of every cell, stated before the run.
+        cells: the printed ones among those selected, row by row.
+        orderings: those whose rows and columns were selected.
+        observations: what is wrong with the results themselves.
+        draws: key of a finished evaluation -> what its test images, drawn again, give.
+    """
+
+    sheet: Sheet
+    tolerance: Tolerance
+    cells: tuple[Judged, ...]
+    orderings: tuple[Verdict, ...]
+    observations: tuple[Observation, ...]
+    draws: Mapping[str, Draws] = field(compare=False, repr=False)
+
+    @property
+    def outcomes(self) -> Iterator[str]:
+        """The verdict on each cell, then the outcome of each comparison that an ordering is made of."""
+        yield from (cell.verdict for cell in self.cells)
+        yield from (one.outcome for ordering in self.orderings for one in ordering.comparisons)
+
+    @property
+    def missed(self) -> bool:
+        """Whether a value is outside its tolerance, or an ordering the other way round."""
+        return any(outcome in MISSED for outcome in self.outcomes)
+
+    @property
+    def undecided(self) -> bool:
+        return any(outcome == "undecided" for outcome in self.outcomes)
+
+
+def judge(plan: "Plan", table: "Table", store: "Store") -> Judgement:
+    """Return what the store says of the claims of one table of a plan. Raises BenchmarkError for damaged counts."""
+    found = evaluations(plan, table, store)
+    read = read_each(found, store, _look)
+    known = {key: one.facts for key, one in read.items()}
+    draws = {key: one.draws for key, one in read.items()}
+    scored = {key: one.scored for key, one in read.items()}
+    sheet = assemble(plan, table, store, scored, replicated=read_replicates(found, store, score))
+    orderings = verdicts(sheet, draws)
+    decimals = printed_decimals(table)
+    held = tolerance(0.5 * 10.0**-decimals)
+    lacking = {one.stage.key: _lack(one, known[one.stage.key]) for one in found}
+    cells = tuple(_Judge(sheet, draws, held, decimals, orderings, lacking).cells())
+    return Judgement(sheet, held, cells, orderings, observe(found, known, store), draws)
+
+
+def decide(interval: Interval, printed: float, held: Tolerance) -> Literal["reproduced", "not reproduced", "undecided"]:
+    """Return what the interval of a mean over seeds says of a printed value: all of it is near, all far, or neither."""
+    low, high = interval.low - printed, interval.high - printed
+    if max(-low, high) <= held.size:
+        return "reproduced"
+    return "not reproduced" if max(low, -high) > held.size else "undecided"
+
+
+def printed_decimals(table: "Table") -> int:
+    """Return how many decimals a table prints: as many as any of its values has, at least one."""
+    printed = [repr(cell.printed) for cell in table.cells() if cell.printed is not None]
+    return max((len(text.partition(".")[2]) for text in printed), default=1)
+
+
+class _Seen(NamedTuple):
+    """What is kept of the counts of an evaluation."""
+
+    scored: Scored
+    facts: Facts
+    draws: Draws
+
+
+def _look(evaluation: Evaluation, counts: Counts) -> _Seen:
+    images = hashlib.sha256("\n".join(counts.image_ids).encode()).hexdigest()
+    return _Seen(score(evaluation, counts), facts(counts), draw(counts, evaluation.splits, images))
+
+
+def _lack(evaluation: Evaluation, known: Facts) -> str:
+    """Return how many images are scored where it is not as many as there are, else nothing."""
+    scored, asked = len(known.images), evaluation.asked
+    return "" if asked in {None, scored} else f"scored on {scored} of {plural(asked, 'image')}"
+
+
+@dataclass(frozen=True)
+class _Judge:
+    """What the verdicts on the cells of a table rest on; ``lacking`` says of an evaluation which images it lacks."""
+
+    sheet: Sheet
+    draws: Mapping[str, Draws]
+    tolerance: Tolerance
+    decimals: int
+    orderings: Sequence[Verdict]
+    lacking: Mapping[str, str]
+
+    def cells(self) -> Iterator[Judged]:
+        table = self.sheet.table
+        for cell in self.sheet:
+            if cell.paper is not None:
+                place = (table.name, cell.row, cell.column)
+                yield self._cell(cell, Claim(*place, table.source, cell.paper, self.decimals))
+
+    def _cell(self, cell: Estimate, claim: Claim) -> Judged:
+        seeds, images = over_seeds(self.sheet, cell), over_images(self.sheet, cell, self.draws)
+        if seeds is None:
+            return Judged(claim, cell, None, None, cell.status)
+        return Judged(claim, cell, seeds, images, *self._verdict(cell, claim, seeds))
+
+    def _verdict(self, cell: Estimate, claim: Claim, seeds: SeedMean) -> tuple[Finding, str]:
+        obstacles = [*self.sheet.differences, *dict.fromkeys(self.lacking[cell.keys[seed]] for seed in cell.scores)]
+        if any(obstacles) or seeds.interval is None:
+            return "not comparable", ", ".join(filter(None, obstacles)) or "nothing is known of the spread over seeds"
+        finding = decide(seeds.interval, claim.printed, self.tolerance)
+        if finding == "undecided":
+            needed = seeds.needed(lambda interval: decide(interval, claim.printed, self.tolerance) != "undecided")
+            return finding, undecided_words(seeds, needed)
+        if finding == "not reproduced":
+            return self._rank(cell)
+        return finding, ""
+
+    def _rank(self, cell: Estimate) -> tuple[Finding, str]:
+        """Return what is left of a value that is not reproduced: its rank, or not even that."""
+        outcomes = [one.outcome for one in self._comparisons((cell.row, cell.column))]
+        counted = ", ".join(f"{outcomes.count(one)} {one}" for one in dict.fromkeys(outcomes))
+        remark = f"its orderings: {counted}" if outcomes else "it takes part in no ordering"
+        return ("rank only" if set(outcomes) == {"holds"} else "not reproduced"), remark
+
+    def _comparisons(self, place: tuple[str, str]) -> Iterator[Comparison]:
+        for ordering in self.orderings:
+            for one in ordering.comparisons:
+                if one.pair and place in (one.pair.above, one.pair.below):
+                    yield one

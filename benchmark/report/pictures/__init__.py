@@ -1,0 +1,1 @@
+"""Figures of images: label maps and predictions beside the ground truth."""

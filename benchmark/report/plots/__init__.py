@@ -1,0 +1,1 @@
+"""Figures of numbers: a table's plot, every class, and what colours and lines they share."""

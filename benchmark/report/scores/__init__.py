@@ -1,0 +1,1 @@
+"""From counts to scores: evaluations, means over seeds with intervals, classes, conventions."""

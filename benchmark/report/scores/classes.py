@@ -1,0 +1,138 @@
+"""What a run says of every single class: its IoU by each row of a table, over the finished seeds."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmark.metrics import Counts, iou
+from benchmark.report.scores.estimates import Estimate, Scored, Sheet, assemble, score
+from benchmark.report.scores.evaluations import Evaluation, evaluations, read_each
+from benchmark.splits import Split
+
+if TYPE_CHECKING:
+    from benchmark.plan import Plan
+    from benchmark.store import Store
+    from benchmark.tables import Table
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class ClassRow:
+    """What one row of a table reaches on each of K classes.
+
+    Attributes:
+        cell: its cell, with the means over novel and over base classes.
+        values: IoU in percent of S finished seeds, (S, K); NaN where the images scored show nothing of a class.
+    """
+
+    cell: Estimate
+    values: Floats
+
+    @property
+    def label(self) -> str:
+        return self.cell.row
+
+    @cached_property
+    def mean(self) -> Floats:
+        """Mean over the seeds, (K,); NaN where there is none."""
+        return self.values.mean(axis=0) if len(self.values) else np.full(self.values.shape[1], np.nan)
+
+
+@dataclass(frozen=True, eq=False)
+class ClassPage:
+    """The classes of one split, by the rows of a table.
+
+    Attributes:
+        sheet: the table.
+        column: label of the column that is shown.
+        split: that of the column.
+        rows: in the order of the table, those without a finished seed too.
+        alone: whether no other column of the same split has a page.
+    """
+
+    sheet: Sheet
+    column: str
+    split: Split
+    rows: tuple[ClassRow, ...]
+    alone: bool
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return self.sheet.dataset.classes
+
+    @property
+    def finished(self) -> tuple[ClassRow, ...]:
+        """The rows that have a number."""
+        return tuple(row for row in self.rows if len(row.values))
+
+    def ordered(self, ids: Iterable[int]) -> list[int]:
+        """Return those of some classes of which any row has an IoU, the highest mean over the rows first."""
+        means = {one: values for one in ids if (values := [v for v in self._of(one) if not np.isnan(v)])}
+        return sorted(means, key=lambda one: (-float(np.mean(means[one])), one))
+
+    def absent(self) -> dict[tuple[str, ...], list[int]]:
+        """Return labels of rows -> ids of the classes of which the images that they score show nothing."""
+        found: dict[tuple[str, ...], list[int]] = {}
+        for one in range(len(self.classes)):
+            rows = tuple(row.label for row in self.finished if np.isnan(row.mean[one]))
+            if rows:
+                found.setdefault(rows, []).append(one)
+        return found
+
+    def _of(self, one: int) -> Iterator[float]:
+        return (float(row.mean[one]) for row in self.finished)
+
+
+class ClassPages(NamedTuple):
+    """A table, and its pages of classes."""
+
+    sheet: Sheet
+    pages: tuple[ClassPage, ...]
+
+
+class _Scored(NamedTuple):
+    splits: Scored
+    classes: Floats  # (K,)
+
+
+def class_pages(plan: "Plan", table: "Table", store: "Store") -> ClassPages:
+    """Return a page for each split of the selected columns on which any row has a finished seed.
+
+    Of several columns on one split the reported one is shown, or else each has a page. Raises BenchmarkError for
+    damaged counts.
+    """
+    scored = read_each(evaluations(plan, table, store), store, _scored)
+    sheet = assemble(plan, table, store, {key: one.splits for key, one in scored.items()})
+    values = {key: one.classes for key, one in scored.items()}
+    pages = (
+        ClassPage(sheet, column, sheet.splits[column], tuple(_rows(sheet, column, values)), alone)
+        for column, alone in _columns(sheet)
+    )
+    return ClassPages(sheet, tuple(page for page in pages if page.finished))
+
+
+def _scored(evaluation: Evaluation, counts: Counts) -> _Scored:
+    return _Scored(score(evaluation, counts), 100 * iou(counts))
+
+
+def _columns(sheet: Sheet) -> Iterator[tuple[str, bool]]:
+    """Yield the columns that are shown, and whether each is the only one of its split."""
+    splits: dict[str, list[str]] = {}
+    for column in sheet.columns:
+        if column in sheet.splits:
+            splits.setdefault(sheet.splits[column].name, []).append(column)
+    for columns in splits.values():
+        shown = [column for column in columns if column == sheet.table.reported] or columns
+        yield from ((column, len(shown) == 1) for column in shown)
+
+
+def _rows(sheet: Sheet, column: str, values: dict[str, Floats]) -> Iterator[ClassRow]:
+    for label in sheet.rows:
+        cell = sheet[label, column]
+        found = [values[cell.keys[seed]] for seed in cell.scores]
+        yield ClassRow(cell, np.array(found).reshape(-1, len(sheet.dataset.classes)))
