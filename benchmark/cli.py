@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import click
+from click.shell_completion import CompletionItem
 
 from benchmark import __version__
 from benchmark.arithmetic import LEVELS, VARIABLE, Level, choose
 from benchmark.errors import BenchmarkError, Exit, unknown
 from benchmark.files import FULL, naming
 from benchmark.old_spellings import renewed
-from benchmark.program import CONSOLE_SCRIPT, MODULE, program
+from benchmark.program import COMPLETE, CONSOLE_SCRIPT, MODULE, program
 
 
 class Verb(NamedTuple):
@@ -86,6 +87,10 @@ class LazyGroup(click.Group):
         command: click.Command = import_module(VERBS[cmd_name].module).command
         return command
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        verbs = [CompletionItem(name, help=verb.summary) for name, verb in VERBS.items() if name.startswith(incomplete)]
+        return [*verbs, *click.Command.shell_complete(self, ctx, incomplete)]
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         width = max(map(len, VERBS))  # one for all sections
         for heading, verbs in GROUPS.items():
@@ -124,8 +129,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _invoke(arguments: list[str]) -> int:
     try:
         with naming(Path("standard output"), "Free space or send it elsewhere.", FULL):
-            with group.make_context(program(), renewed(arguments)) as context:
-                result = group.invoke(context)
+            result = _asked(arguments)
             if sys.stdout:  # closed by `>&-`
                 sys.stdout.flush()
         return result if isinstance(result, int) else Exit.OK
@@ -146,6 +150,17 @@ def _invoke(arguments: list[str]) -> int:
         reason = traceback.format_exception_only(error)[-1].strip()
         click.echo(f"bug: {reason}; details in {write_crash_log(arguments)}", err=True)
         return Exit.BUG
+
+
+def _asked(arguments: list[str]) -> object:
+    """Complete a command line if a shell asks for it, else do what it says and return what that returns."""
+    if COMPLETE in os.environ:
+        from benchmark.completion.shells import complete
+
+        complete(group, os.environ[COMPLETE])
+        return None
+    with group.make_context(program(), renewed(arguments)) as context:
+        return group.invoke(context)
 
 
 def write_crash_log(arguments: Sequence[str]) -> Path:

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 CONSOLE_SCRIPT = "weakshot-benchmark"
+COMPLETE = "_WEAKSHOT_BENCHMARK_COMPLETE"  # environment variable by which shells ask for completion
 MODULE = "python -m benchmark"  # also what stands in files: it works wherever the package does
 
 

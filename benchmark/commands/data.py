@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from benchmark.completion import values as offered
 from benchmark.errors import BenchmarkError, Exit, unknown
 from benchmark.paths import is_path
 from benchmark.selection.options import parse_choice, store_option
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
 NAMES = "coco-stuff-10k|ade20k|voc2012|msrc21"
 RARE = 5  # class names listed
 INTERVAL = 20.0  # seconds between two lines on progress
+
+
+def _published(_: click.Context) -> list[str]:
+    return NAMES.split("|")
+
 
 root_option = click.option("--data-root", type=click.Path(path_type=Path), help="Folder in which the dataset lies.")
 workers_option = click.option(
@@ -44,7 +50,7 @@ def command() -> None:
 
 
 @command.command("prepare")
-@click.argument("name", metavar=NAMES)
+@click.argument("name", metavar=NAMES, shell_complete=offered.one_of(_published))
 @click.option(
     "--from",
     "source",
@@ -82,7 +88,7 @@ def prepare_command(
 
 
 @command.command("verify")
-@click.argument("name", metavar=f"{NAMES}|PATH.yaml")
+@click.argument("name", metavar=f"{NAMES}|PATH.yaml", shell_complete=offered.one_of(_published, path=True))
 @root_option
 @workers_option
 @partial_option
@@ -113,9 +119,14 @@ def verify_command(
 
 
 @command.command("show")
-@click.argument("name", metavar=f"mini|{NAMES}|PATH.yaml")
+@click.argument("name", metavar=f"mini|{NAMES}|PATH.yaml", shell_complete=offered.one_of(offered.datasets, path=True))
 @root_option
-@click.option("--split", "split_name", help="Base and novel classes of this split.  [default: the first there is]")
+@click.option(
+    "--split",
+    "split_name",
+    shell_complete=offered.one_of(offered.splits_of("name")),
+    help="Base and novel classes of this split.  [default: the first there is]",
+)
 @click.option(
     "--part", type=click.Choice(["train", "val", "test"]), default="train", show_default=True, help="Of the dataset."
 )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from benchmark.completion import values as offered
 from benchmark.errors import Exit
 from benchmark.selection.options import Selection, parse_choice, selection_options, table_metavar
 from benchmark.selection.predictions import predicted
@@ -18,7 +19,12 @@ if TYPE_CHECKING:
 
 
 @click.command("pictures")
-@click.argument("name", metavar=f"[{table_metavar()}]", default="stages")
+@click.argument(
+    "name",
+    metavar=f"[{table_metavar()}]",
+    default="stages",
+    shell_complete=offered.several_of(offered.tables, path=True),
+)
 @click.option(
     "--of",
     "kind",

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from benchmark.completion import values as offered
 from benchmark.datasets.catalog import as_published, is_absent
 from benchmark.errors import Exit
 from benchmark.plan import Plan
@@ -24,7 +25,12 @@ NOT_HERE = "the data is not here: sizes as published"
 @click.option(
     "--workers", type=click.IntRange(min=1), help="Worker processes to assume.  [default: all cores or GPUs; 4 GPUs]"
 )
-@click.option("--gpu", metavar="NAME", help="State the hours of this GPU, as in A100.  [default: what is known best]")
+@click.option(
+    "--gpu",
+    metavar="NAME",
+    shell_complete=offered.one_of(offered.gpus),
+    help="State the hours of this GPU, as in A100.  [default: what is known best]",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print cells and stages as JSON.")
 def command(selection: Selection, workers: int | None, gpu: str | None, as_json: bool) -> int:
     """Show the cells of a selection, the unique stages that make them, and what is left to do.

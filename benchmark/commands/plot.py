@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from benchmark.completion import values as offered
 from benchmark.selection.endings import finish
 from benchmark.selection.options import Selection, selection_options, table_metavar
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command("plot")
-@click.argument("name", metavar=table_metavar())
+@click.argument("name", metavar=table_metavar(), shell_complete=offered.several_of(offered.tables, path=True))
 @click.option(
     "--classes",
     is_flag=True,

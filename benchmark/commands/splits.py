@@ -7,13 +7,18 @@ from typing import Any
 import click
 
 from benchmark import splits
+from benchmark.completion import values as offered
 from benchmark.errors import Exit
 
 _COLUMNS = ("dataset", "split", "novel", "base", "ratio", "check")
 
 
 @click.command("splits")
-@click.option("--dataset", help="Only this dataset: a name, or the path of a dataset YAML.  [default: all]")
+@click.option(
+    "--dataset",
+    shell_complete=offered.one_of(offered.datasets, path=True),
+    help="Only this dataset: a name, or the path of a dataset YAML.  [default: all]",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON with the class ids instead of a table.")
 def command(dataset: str | None, as_json: bool) -> None:
     """List the class splits and check their ids, sizes and nesting; exit code 1 when a check fails."""

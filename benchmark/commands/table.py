@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 import click
 
 from benchmark.comma_lists import split_names
+from benchmark.completion import values as offered
 from benchmark.errors import BenchmarkError
 from benchmark.selection.endings import finish
 from benchmark.selection.options import Selection, selection_options, table_metavar
@@ -28,7 +29,7 @@ ANY_RUN = "run"
 
 
 @click.command("table")
-@click.argument("name", metavar=table_metavar())
+@click.argument("name", metavar=table_metavar(), shell_complete=offered.several_of(offered.tables, path=True))
 @click.option(
     "--format",
     "style",
@@ -175,8 +176,8 @@ def _check(selection: Selection, style: str, convention: str, *, changed: bool) 
 
 
 def _in_every_convention(plan: "Plan", table: "Table", store: "Store", style: "Format") -> "tuple[Sheet, str]":
-    from benchmark.report.claims import forensics_listing as findings
     from benchmark.report.claims.forensics import examine
+    from benchmark.report.claims.judge import forensics_listing as findings
 
     found = examine(plan, table, store)
     return found.sheet, findings.as_csv(found) if style == "csv" else findings.as_text(found)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import click
 
 from benchmark.comma_lists import split_names
+from benchmark.completion import values as offered
 from benchmark.errors import BenchmarkError
 from benchmark.store import Store
 from benchmark.table_files import EVERY, names_of_all, table_names
@@ -201,16 +202,23 @@ def _options(tables: str | None, profile: str, writes: str) -> list[Callable[...
         multiple=True,
         default=(tables,),
         metavar=table_metavar(),
+        shell_complete=offered.several_of(offered.tables, path=True),
         help="Tables to work on; several with commas or by repeating the option; all is every one before it.  "
         f"[default: {tables}]",
     )
     return [
         *([table] if tables else []),
         click.option(
-            "--dataset", help="Name, or path of a dataset YAML.  [default: what the profile is meant for, mostly mini]"
+            "--dataset",
+            shell_complete=offered.one_of(offered.datasets, path=True),
+            help="Name, or path of a dataset YAML.  [default: what the profile is meant for, mostly mini]",
         ),
         click.option(
-            "--profile", default=profile, show_default=True, help="smoke, mini, paper, or path of a profile YAML."
+            "--profile",
+            default=profile,
+            show_default=True,
+            shell_complete=offered.one_of(offered.profiles, path=True),
+            help="smoke, mini, paper, or path of a profile YAML.",
         ),
         click.option(
             "--preset",
@@ -228,11 +236,18 @@ def _options(tables: str | None, profile: str, writes: str) -> list[Callable[...
             metavar="0,1,...",
             help="Seeds, one cell for each.",
         ),
-        click.option("--splits", callback=split_names, metavar="S4,...", help="Only these splits, as in S4,S9."),
+        click.option(
+            "--splits",
+            callback=split_names,
+            metavar="S4,...",
+            shell_complete=offered.several_of(offered.splits_of("dataset")),
+            help="Only these splits, as in S4,S9.",
+        ),
         click.option(
             "--methods",
             callback=split_names,
             metavar="NAME,...",
+            shell_complete=offered.several_of(offered.methods),
             help="Only these methods, as in simformer,fully_oracle.",
         ),
         click.option(

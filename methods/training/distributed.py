@@ -1,14 +1,14 @@
 """One training by several processes, one for each GPU, all of them making the same step.
 
-Every process runs the same stage function, which ``together`` makes meet the others. Process r of R computes groups r,
-r + R, ... of the groups that ``training.emulate_world_size`` cuts a batch into (the ``shares`` of the stage), and the
-gradients are added up over the processes before each step (``methods.training.groups``, ``methods.training.loop``). So a
-stage gives what one process gives, but for the order in which numbers are added. The first process alone logs, saves checkpoints
-and writes results; a request to stop that reaches any of them stops all before the same step, and a run goes on from a
-checkpoint with another number of processes as well.
+Every process runs the same stage function, which ``together`` makes meet the others. Process r of R computes groups
+r, r + R, ... of the groups that ``training.emulate_world_size`` cuts a batch into (the ``shares`` of the stage), and
+the gradients are added up over the processes before each step (``methods.training.groups``,
+``methods.training.loop``). So a stage gives what one process gives, but for the order in which numbers are added. The
+first process alone logs, saves checkpoints and writes results; a request to stop that reaches any of them stops all
+before the same step, and a run goes on from a checkpoint with another number of processes as well.
 
-The processes are started by ``run --processes``, or by srun around ``benchmark.execute.worker``. One that fails leaves
-the others waiting for ``PATIENCE`` at most; whoever started them ends them before.
+The processes are started by ``run --processes``, or by srun around ``benchmark.execute.worker``. One that fails
+leaves the others waiting for ``PATIENCE`` at most; whoever started them ends them before.
 """
 
 import functools

@@ -12,9 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.report.pictures.pages import Page, Shown
-from benchmark.report.plots import theme
 from benchmark.report.plots.palette import BASE, NO_LABEL, NOVEL, class_colours, painted
-from benchmark.report.plots.table_plot import save
+from benchmark.report.plots.table_plot import save, theme
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
