@@ -1,4 +1,4 @@
-"""Hours in words, for ``plan`` and ``doctor --measure``."""
+"""Hours in words, for ``plan`` and ``measure``."""
 
 from collections.abc import Iterator, Sequence
 

@@ -15,7 +15,7 @@ from benchmark.errors import BenchmarkError
 from benchmark.stage import Stage
 from benchmark.store import Store
 
-# Operations of the stages of profile ``paper``: a file of measurements by `doctor --measure --flops` on a processor. It
+# Operations of the stages of profile ``paper``: a file of measurements by `measure --flops` on a processor. It
 # counts convolutions, matrix products and attention of one unit, forward and backward, two for a multiplication and an
 # addition, by torch.utils.flop_counter.
 COUNTS = Path(__file__).with_name("flops.json")

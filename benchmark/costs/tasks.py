@@ -1,4 +1,4 @@
-"""What ``doctor --measure`` has to do, and what becomes of it."""
+"""What ``measure`` has to do, and what becomes of it."""
 
 import time
 from collections.abc import Iterator, Sequence
