@@ -324,7 +324,7 @@ def test_one_may_wait_for_the_jobs(
         ("--cluster cluster.yaml", "--cluster and --wait belong to --executor slurm."),
         ("--executor inline --wait", "--cluster and --wait belong to --executor slurm."),
         ("--executor slurm", "--executor slurm needs --cluster FILE, as in --cluster slurm/local.yaml."),
-        ("--executor slurm --cluster cluster.yaml --workers 2", "on a cluster the preset says it."),
+        ("--executor slurm --cluster cluster.yaml --workers 2", "on a cluster its file says it."),
         ("--executor slurm --cluster nowhere.yaml", "error: cannot read nowhere.yaml: No such file or directory."),
     ],
 )

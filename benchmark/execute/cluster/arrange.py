@@ -49,7 +49,7 @@ def arrange(
 
     Args:
         jobs: in topological order; inputs outside of it are complete or queued.
-        preset: the classes.
+        preset: the cluster file, for its classes.
         largest: elements of an array.
         queued: stage -> job that makes it already.
     """

@@ -37,7 +37,7 @@ class Campaign:
         command: the command line.
         directory: where it was given: relative paths in settings start there.
         root: absolute folder of the store.
-        preset: the site.
+        preset: the cluster file.
         code: folder of the code as it was then.
         tracking: URI of MLflow; ``None`` where the jobs are to tell it nothing.
         tables: names or absolute paths of the table files.

@@ -58,7 +58,7 @@ def largest_array() -> int:
     if found is None:
         reason = answer.error or "there is no MaxArraySize in its configuration"
         raise BenchmarkError(
-            f"Slurm does not say how large an array may be ({reason}); give max_array_size in the preset."
+            f"Slurm does not say how large an array may be ({reason}); give max_array_size in the cluster file."
         )
     return max(1, int(found[1]))  # 0 switches arrays off
 

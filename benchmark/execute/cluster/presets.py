@@ -1,4 +1,4 @@
-"""Presets: how a site's Slurm is asked for resources, from a YAML file. ``slurm/README.md`` describes the fields."""
+"""Cluster files: how a site's Slurm is asked for resources. ``slurm/README.md`` describes the fields."""
 
 import dataclasses
 import math
@@ -21,7 +21,7 @@ _MEMORY = re.compile(r"[1-9]\d*[KMGT]?")
 _OPTION = re.compile(r"[a-z][a-z-]*")
 _CLASS = re.compile(r"[A-Za-z][\w-]*")
 _VARIABLE = re.compile(r"[A-Za-z_]\w*")
-_OWN_OPTIONS = frozenset(  # what the executor says itself, or a field of the preset
+_OWN_OPTIONS = frozenset(  # what the executor says itself, or a field of the cluster file
     {"account", "array", "chdir", "constraint", "cpus-per-task", "dependency", "error", "exclude", "export"}
     | {"gpus-per-node", "job-name", "kill-on-invalid-dep", "mem", "no-requeue", "nodes", "ntasks", "ntasks-per-node"}
     | {"open-mode", "output", "parsable", "partition", "qos", "requeue", "signal", "test-only", "time", "wait", "wrap"}
@@ -86,9 +86,9 @@ class ResourceClass:
         gpu_type: model of the GPUs, where the cluster has several.
         processes: on each node. More than one share a stage that can be made together; other stages take one.
         nodes: over which the processes of a stage are spread.
-        partition: instead of that of the preset.
+        partition: instead of that of the whole file.
         max_running: stages of this class that run side by side in one campaign.
-        extra: more options of sbatch, on top of those of the preset.
+        extra: more options of sbatch, on top of those of the whole file.
     """
 
     time: Time
@@ -114,7 +114,7 @@ class ResourceClass:
 
 @dataclass(frozen=True)
 class Preset:
-    """A site: what all jobs share, and what each class of stages asks for.
+    """A cluster file, which describes a site: what all jobs share, and what each class of stages asks for.
 
     Attributes:
         description: for people.
@@ -163,21 +163,21 @@ class Preset:
         return self.resources.get(KEEPER, modest)
 
     def as_json(self) -> dict[str, Any]:
-        """Return what ``preset_of`` makes an equal preset from."""
+        """Return what ``preset_of`` makes an equal one from."""
         return dataclasses.asdict(self)
 
 
 def load_preset(path: Path) -> Preset:
-    """Return the preset of a YAML file.
+    """Return what a cluster file says.
 
     Raises:
         BenchmarkError: the file cannot be read, or every unknown key and wrong value in it at once.
     """
-    return preset_of(load_mapping(path, "a preset maps the options of a cluster to values"), str(path))
+    return preset_of(load_mapping(path, "a cluster file maps the options of a cluster to values"), str(path))
 
 
 def preset_of(data: Mapping[str, Any], where: str) -> Preset:
-    """Return the preset that ``data`` describes; what a class does not give is as in the class ``default``.
+    """Return what the content of a cluster file says; what a class does not give is as in the class ``default``.
 
     Raises:
         BenchmarkError: lists every error with its dotted path.

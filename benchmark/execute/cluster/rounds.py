@@ -20,7 +20,7 @@ class Array:
     Attributes:
         id: Slurm's number of the array.
         name: of its jobs, from ``job_name``.
-        resources: name of the class in the preset.
+        resources: name of the class in the cluster file.
         keys: stage of each element.
         parallel: elements that run side by side; ``None`` is all.
         after: jobs that must have ended before: they make inputs of its stages, or share the limit of its class.

@@ -27,7 +27,7 @@ class Request:
 
     Attributes:
         name: of its jobs.
-        preset: the site.
+        preset: the cluster file.
         needs: what each element needs.
         layout: processes of each element.
         code: folder of the code that it runs.
@@ -35,7 +35,7 @@ class Request:
         tracked: whether MLflow is told.
         parallel: elements that may run side by side; ``None`` is all.
         after: jobs that must have ended before.
-        exclude: nodes to keep away from, beside those of the preset.
+        exclude: nodes to keep away from, beside those of the cluster file.
     """
 
     name: str

@@ -150,7 +150,7 @@ def _refused(campaign: Campaign, made: Round, jobs: Sequence[Job]) -> Iterator[s
 
 
 def _unused(jobs: Sequence[Job], preset: Preset) -> Iterator[str]:
-    """Name the classes of the preset that serve no stage: one of them may be misspelled."""
+    """Name the classes of the cluster file that serve no stage: one of them may be misspelled."""
     unused = set(preset.resources) - {job.kind for job in jobs} - {DEFAULT, KEEPER}
     if unused:
         kinds = ", ".join(sorted({job.kind for job in jobs}))

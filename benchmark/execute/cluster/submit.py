@@ -35,7 +35,7 @@ def submit_round(
         campaign: what was submitted at once; must be written.
         keys: its stages that are wanted.
         code: folder of the code to run; that of the campaign where it is not given.
-        exclude: nodes to keep away from, beside those of the preset.
+        exclude: nodes to keep away from, beside those of the cluster file.
 
     Returns:
         What was handed over. Where that is only a part, ``error`` says why.

@@ -101,7 +101,7 @@ class _Work:
     def _too_short(self, limit: str) -> int:
         message = (
             f"the time limit of {limit} is too short: {self._campaign.preset.retries + 1} starts in a row have kept "
-            f"nothing; raise the time of class {self._class} in the preset and run again"
+            f"nothing; raise the time of class {self._class} in the cluster file and run again"
         )
         self._record(Finished(self._job.key, "failed", message=message, fault="stage"))
         say(f"failed: {message}")

@@ -18,13 +18,13 @@ def errors_of(data: dict[str, Any]) -> list[str]:
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=[path.name for path in SHIPPED])
-def test_the_shipped_presets_are_valid_and_survive_json(path: Path) -> None:
+def test_the_shipped_cluster_files_are_valid_and_survive_json(path: Path) -> None:
     preset = load_preset(path)
     assert preset.description
     assert preset_of(json.loads(json.dumps(preset.as_json())), "campaign.json") == preset
 
 
-def test_there_are_presets_to_begin_with() -> None:
+def test_there_are_cluster_files_to_begin_with() -> None:
     assert {path.name for path in SHIPPED} >= {"local.yaml", "example-gpu.yaml", "preemptible.yaml"}
 
 
@@ -45,7 +45,7 @@ def test_times(time: str, seconds: int, minutes: int) -> None:
     assert (found.seconds, found.minutes) == (seconds, minutes)
 
 
-def test_the_keeper_is_modest_unless_the_preset_says_what_it_needs() -> None:
+def test_the_keeper_is_modest_unless_the_cluster_file_says_what_it_needs() -> None:
     default = {**DEFAULT, "cpus": 8, "gpus": 4, "gpu_type": "a100", "processes": 4, "nodes": 2, "partition": "gpu"}
     keeper = preset_of({"resources": {"default": default}}, "p.yaml").keeper
     assert (keeper.cpus, keeper.gpus, keeper.gpu_type, keeper.processes, keeper.nodes) == (1, 0, None, 1, 1)
@@ -123,12 +123,12 @@ def test_a_stage_must_have_time_to_work_before_it_is_told_to_stop() -> None:
     assert preset_of({"resources": resources, "signal_seconds": 119}, "p.yaml").signal_seconds == 119
 
 
-def test_a_file_that_is_no_preset(tmp_path: Path) -> None:
+def test_a_file_that_is_no_cluster_file(tmp_path: Path) -> None:
     path = tmp_path / "p.yaml"
     with pytest.raises(BenchmarkError, match=r"cannot read .*p\.yaml"):
         load_preset(path)
     path.write_text("- 1\n")
-    with pytest.raises(BenchmarkError, match=r"a preset maps the options of a cluster to values; found \[1\]"):
+    with pytest.raises(BenchmarkError, match=r"a cluster file maps the options of a cluster to values; found \[1\]"):
         load_preset(path)
     path.write_text("resources: {default: {time: 01:30:00}}\n")
     assert load_preset(path).resources["default"].seconds == 5400
