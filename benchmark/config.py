@@ -10,9 +10,7 @@ from benchmark.errors import BenchmarkError, unknown
 from benchmark.paths import is_path
 from benchmark.registry import Method
 from benchmark.validation import validated
-from benchmark.yaml12 import load_mapping, load_yaml, parse_yaml
-
-__all__ = ["Profile", "load_profile", "load_yaml", "parse_yaml", "resolve", "setting_names", "validated"]
+from benchmark.yaml12 import load_mapping
 
 Sections = Mapping[str, Mapping[str, Any]]
 FOLDER = Path(__file__).parent / "profiles"

@@ -1,6 +1,5 @@
 """Which classes are novel: the class splits of every dataset, read from ``splits/<dataset>.yaml``."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -39,7 +38,7 @@ class SplitFile:
 
     Attributes:
         rule: how the novel ids were chosen, in words.
-        seed: of ``seeded_splits``; ``None`` where the ids are facts taken over from elsewhere.
+        seed: that the rule draws by; ``None`` where the ids are facts taken over from elsewhere.
         classes: names in the order of their ids.
         stuff: ids of the classes without instances.
         splits: name -> novel ids.
@@ -155,21 +154,6 @@ def novel_count(name: str, classes: int) -> int | None:
     if name in FOLDS:
         return round(classes / 4)
     return classes * GROWING[name] // 100 if name in GROWING else None
-
-
-def seeded_splits(classes: Sequence[str], stuff: Sequence[int], seed: int) -> dict[str, list[int]]:
-    """Return S1..S9 as the ``rule`` of ``mini`` and ``msrc21`` draws them.
-
-    Classes are ordered by a digest of seed and name, which no library version can change. Stuff, then things, are dealt
-    like cards to four folds S1..S4; S5..S9 add to S4 the next of the remaining classes.
-    """
-    K = len(classes)
-    shuffled = sorted(range(K), key=lambda i: hashlib.sha256(f"{seed}/{classes[i]}".encode()).hexdigest())
-    deck = [i for i in shuffled if i in stuff] + [i for i in shuffled if i not in stuff]
-    folds = {name: deck[hand :: len(FOLDS)][: novel_count(name, K)] for hand, name in enumerate(FOLDS)}
-    growing = folds["S4"] + [i for i in shuffled if i not in folds["S4"]]
-    drawn = folds | {name: growing[: novel_count(name, K)] for name in GROWING}
-    return {name: sorted(ids) for name, ids in drawn.items()}
 
 
 def _partition(found: Source, name: str) -> Split:

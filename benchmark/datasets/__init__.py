@@ -2,7 +2,6 @@
 
 from benchmark.datasets.base import IGNORE, Dataset, DatasetInfo
 from benchmark.datasets.catalog import describe, load_dataset
-from benchmark.datasets.statistics import Statistics, statistics
 from benchmark.datasets.transforms import Window
 from benchmark.datasets.view import Crop, TrainingView
 
@@ -11,10 +10,8 @@ __all__ = [
     "Crop",
     "Dataset",
     "DatasetInfo",
-    "Statistics",
     "TrainingView",
     "Window",
     "describe",
     "load_dataset",
-    "statistics",
 ]

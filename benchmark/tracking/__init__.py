@@ -1,6 +1,6 @@
 """MLflow as a mirror of the store: something to look at, never something that results depend on."""
 
-from benchmark.tracking.mirror import Mirror, Report
+from benchmark.tracking.mirror import Mirror
 from benchmark.tracking.observer import mirrored, mirrored_over_http
 from benchmark.tracking.runs import Outcome
 from benchmark.tracking.server import connect, public, reason, sqlite_file, tracking_uri
@@ -8,7 +8,6 @@ from benchmark.tracking.server import connect, public, reason, sqlite_file, trac
 __all__ = [
     "Mirror",
     "Outcome",
-    "Report",
     "connect",
     "mirrored",
     "mirrored_over_http",

@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field
 
-from benchmark.config import load_profile, load_yaml, parse_yaml, resolve, validated
+from benchmark.config import load_profile, resolve
 from benchmark.errors import BenchmarkError
+from benchmark.validation import validated
+from benchmark.yaml12 import load_yaml, parse_yaml
 from tests.benchmark import toy
 
 

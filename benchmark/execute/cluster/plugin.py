@@ -26,7 +26,7 @@ class SlurmPlugin:
         ),
         click.option("--wait", is_flag=True, help="With --executor slurm: stay until the jobs have ended."),
     )
-    instead = "on a cluster the preset says it"
+    instead = "on a cluster its file says it"
 
     def configured(self, values: Mapping[str, Any]) -> "SlurmRun":
         if values["cluster"] is None:

@@ -23,7 +23,7 @@ from benchmark.report.html.collecting import collect
 from benchmark.report.html.grids import Pictures, grid
 from benchmark.report.html.page import render
 from benchmark.report.html.restoring import restore
-from benchmark.report.html.verifying import Verification, verify
+from benchmark.report.html.verifying import verify
 from benchmark.report.publication import WAY_OUT
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from benchmark.report.pictures.pages import Page
     from benchmark.store import Store
 
-__all__ = ["Verification", "made", "verify", "write"]
+__all__ = ["made", "verify", "write"]
 
 
 def write(plan: "Plan", store: "Store", path: Path, grids: "Iterable[Page]" = ()) -> None:

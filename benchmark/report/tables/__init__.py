@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 from benchmark.report.claims.judge import Judgement
 from benchmark.report.scores.estimates import Sheet
-from benchmark.report.tables.asked import OURS, PAPER, PIECES, Asked
+from benchmark.report.tables.asked import OURS, PAPER, Asked
 from benchmark.report.tables.grid import Grid, Side
 from benchmark.report.tables.latex import as_latex
 from benchmark.report.tables.macros import as_macros
@@ -17,7 +17,7 @@ from benchmark.report.tables.plain import as_markdown, as_text
 from benchmark.report.tables.records import HEADER, as_csv
 from benchmark.report.tables.web import as_html
 
-__all__ = ["FORMS", "HEADER", "PIECES", "Asked", "Form", "Format", "Side", "render"]
+__all__ = ["FORMS", "HEADER", "Asked", "Format", "Side", "render"]
 
 Format = Literal["text", "csv", "latex", "macros", "markdown", "html"]
 

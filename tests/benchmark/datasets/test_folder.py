@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmark.datasets import describe, load_dataset, statistics
+from benchmark.datasets import describe, load_dataset
 from benchmark.errors import BenchmarkError
 from benchmark.splits import class_names, split, splits
+from tests.benchmark.datasets.balance import balance
 
 Write = Callable[..., Path]
 
@@ -22,7 +23,7 @@ def test_a_dataset_of_ones_own(write_dataset: Write) -> None:
     assert dataset.ids("val") == ()
     np.testing.assert_array_equal(dataset.image("3"), np.array(Image.open(path.parent / "images" / "3.png")))
     np.testing.assert_array_equal(dataset.mask("3"), np.array(Image.open(path.parent / "masks" / "3.png")))
-    assert statistics(dataset).void_share == pytest.approx(1 / 6)
+    assert balance(dataset).void_share == pytest.approx(1 / 6)
 
 
 def test_it_brings_its_splits(write_dataset: Write) -> None:

@@ -6,12 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmark.datasets import Dataset, describe, load_dataset, statistics
+from benchmark.datasets import Dataset, describe, load_dataset
 from benchmark.datasets.base import Part
 from benchmark.datasets.mini import MiniDataset, _pictures
 from benchmark.datasets.world import CLASSES, World, WorldParameters
 from benchmark.errors import BenchmarkError
 from benchmark.splits import class_names
+from tests.benchmark.datasets.balance import balance
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +37,7 @@ def test_classes_are_those_of_the_split_file(mini: Dataset) -> None:
 @pytest.mark.parametrize("part", ["train", "val", "test"])
 def test_it_is_informative(mini: Dataset, part: Part) -> None:
     """With fewer classes an image, or little void, methods cannot be told apart; with rare classes IoU is noise."""
-    found = statistics(mini, part)
+    found = balance(mini, part)
     assert 4.7 < found.classes_per_image < 5.3
     assert 0.06 < found.void_share < 0.085
     assert found.image_share.min() > 0.08

@@ -4,9 +4,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmark.datasets import Dataset, TrainingView, describe, load_dataset, statistics
+from benchmark.datasets import Dataset, TrainingView, describe, load_dataset
 from benchmark.errors import BenchmarkError
 from benchmark.splits import class_names, split
+from tests.benchmark.datasets.balance import balance
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +42,7 @@ def test_pixels_are_those_of_the_label_file(msrc: Dataset, root: Path) -> None:
 
 def test_every_class_is_seen_in_both_parts(msrc: Dataset) -> None:
     for part in ("train", "test"):
-        assert statistics(msrc, part).image_share.min() > 0
+        assert balance(msrc, part).image_share.min() > 0
 
 
 def test_the_view_hides_novel_pixels(msrc: Dataset) -> None:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from benchmark.datasets.base import IGNORE, Dataset, Part
 
 
-class Statistics(NamedTuple):
+class Balance(NamedTuple):
     """Attributes of one part of a dataset.
 
     Attributes:
@@ -24,13 +24,13 @@ class Statistics(NamedTuple):
     image_share: NDArray[np.float64]
 
 
-def statistics(dataset: Dataset, part: Part = "train") -> Statistics:
-    """Read every mask of a part and return its statistics."""
+def balance(dataset: Dataset, part: Part = "train") -> Balance:
+    """Read every mask of a part and say how balanced they are."""
     pixels = np.stack(
         [np.bincount(dataset.mask(i).ravel(), minlength=IGNORE + 1) for i in dataset.ids(part)]
     )  # (n, 256)
     labelled = pixels[:, : len(dataset.info.classes)]
-    return Statistics(
+    return Balance(
         classes_per_image=float((labelled > 0).sum(axis=1).mean()),
         void_share=float(pixels[:, IGNORE].sum() / pixels.sum()),
         pixel_share=labelled.sum(axis=0) / labelled.sum(),
