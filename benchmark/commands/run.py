@@ -1,6 +1,7 @@
 """``run``: make what the selected cells need, then print and write their tables."""
 
 import dataclasses
+import os
 from collections.abc import Mapping, Sequence
 
 import click
@@ -10,6 +11,7 @@ from benchmark.execute.display import failure_lines
 from benchmark.execute.executors import ConfiguredExecutor, HandedOver, RunRequest
 from benchmark.execute.messages import Finished
 from benchmark.execute.ranks import refuse_rival_runners
+from benchmark.execute.records import JOB
 from benchmark.execute.session import Session
 from benchmark.plan import Plan, PlannedCell
 from benchmark.selection.endings import nothing_selected
@@ -59,7 +61,7 @@ def command(
         return Exit.OK
     ended = Session({}, interrupted=False)
     if pending:
-        if executor.again is not None:
+        if executor.again is not None and not os.environ.get(JOB):  # a job's campaign is what `retry` takes up
             keep_run(plan, selection, executor.again, first=first, mlflow=not no_mlflow)
         made = executor.make(request)
         if isinstance(made, HandedOver):

@@ -6,9 +6,13 @@ An object that an entry point of ``GROUP`` names is an ``ExecutorPlugin``. There
   ``cancel`` find them, and ``retry`` calls the same ``run`` again. Its configured executor is an ``Attended`` around a
   ``Launcher``, and it has no campaigns.
 * One **submits and returns**. What it hands over at once is a *campaign*, which it writes down in the store so that any
-  later shell finds it: its ``CampaignManager`` says what there is and how the jobs stand, cancels and repeats.
+  later shell finds it: its ``CampaignManager`` says what there is and how the jobs stand, cancels and repeats. A job
+  that calls ``run`` itself has its name in ``$BENCHMARK_JOB``: by it the records of attempts know the job, and
+  ``retry`` takes up the campaign.
 """
 
+import secrets
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -89,7 +93,7 @@ class Campaign(Protocol):
     """What an executor handed over at once.
 
     Attributes:
-        id: the local time, as in ``20261121-174530-40e5``, for the command line.
+        id: from ``new_campaign_id``, for the command line.
         created: seconds since the epoch.
         stages: keys of the stages that were not complete then, inputs before users.
     """
@@ -193,20 +197,26 @@ class CampaignManager(Protocol):
 
 
 class ExecutorPlugin(Protocol):
-    """What an entry point of ``GROUP`` names. Its module must be quick to import: ``run --help`` loads it.
+    """What an entry point of ``GROUP`` names. Its module must be quick to import: ``run --help`` loads it."""
 
-    Attributes:
-        name: as ``--executor`` takes it.
-        summary: half a line for ``run --help``.
-        options: decorators made by ``click.option``, for what only this executor understands. Two executors may share
-            one; ``run`` refuses options of other executors than the chosen one.
-        instead: said to whoever gives it options of another executor; may be empty.
-    """
+    @property
+    def name(self) -> str:
+        """As ``--executor`` takes it."""
 
-    name: str
-    summary: str
-    options: Sequence[Option]
-    instead: str
+    @property
+    def summary(self) -> str:
+        """Half a line for ``run --help``."""
+
+    @property
+    def options(self) -> Sequence[Option]:
+        """Decorators made by ``click.option``, for what this executor understands and perhaps others that share one.
+
+        ``run`` refuses the options of other executors than the chosen one.
+        """
+
+    @property
+    def instead(self) -> str:
+        """Said to whoever gives it options of another executor; may be empty."""
 
     def configured(self, values: Mapping[str, Any]) -> ConfiguredExecutor:
         """Return the executor with its options, by the names of click's parameters.
@@ -257,6 +267,11 @@ def campaigns(store: "Store") -> list[KeptCampaign]:
     """Return the campaigns of a store, oldest first. Raises BenchmarkError where the record of one is damaged."""
     kept = [KeptCampaign(one, manager) for manager in managers(store).values() for one in manager.campaigns()]
     return sorted(kept, key=lambda one: (one.campaign.created, one.campaign.id))
+
+
+def new_campaign_id(now: float) -> str:
+    """Return the id of a campaign that is made at ``now``: the local time and four random digits."""
+    return f"{time.strftime('%Y%m%d-%H%M%S', time.localtime(now))}-{secrets.token_hex(2)}"
 
 
 def told(answers: Iterable[QueueAnswer]) -> "Callable[[str], Standing | None]":

@@ -15,13 +15,15 @@ from benchmark.files import write_bytes, write_json, write_text
 from benchmark.store import Store
 
 KEPT = 1_000_000  # bytes of a log that are kept with a result
+JOB = "BENCHMARK_JOB"  # variable with the name of the job that this process is, from the executor that began it
 UNHEARD = "its process died without a word"
 
 
 def new_record(number: int, place: Place, checkpoint: float) -> dict[str, Any]:
     """Return the record of an attempt that begins.
 
-    ``job``, ``restart`` and ``node`` are Slurm's; ``checkpoint`` is ``Store.checkpoint_time`` at the beginning;
+    ``restart`` and ``node`` are Slurm's, and so is ``job`` unless an executor gave its name in ``JOB``;
+    ``checkpoint`` is ``Store.checkpoint_time`` at the beginning;
     ``died`` says that a process ended without a word or by a signal, ``fault`` is as in ``Finished``.
     """
     return {
@@ -32,7 +34,7 @@ def new_record(number: int, place: Place, checkpoint: float) -> dict[str, Any]:
         "host": socket.gethostname(),
         "pid": os.getpid(),
         "processes": place.size,
-        **_slurm(os.environ),
+        **_job(os.environ),
         "checkpoint": checkpoint,
         "died": False,
         "fault": "",
@@ -40,11 +42,12 @@ def new_record(number: int, place: Place, checkpoint: float) -> dict[str, Any]:
     }
 
 
-def _slurm(environment: Mapping[str, str]) -> dict[str, Any]:
+def _job(environment: Mapping[str, str]) -> dict[str, Any]:
     array, task = (environment.get(f"SLURM_ARRAY_{name}_ID", "") for name in ("JOB", "TASK"))
+    of_slurm = f"{array}_{task}" if array else environment.get("SLURM_JOB_ID", "")
     return {
         "node": environment.get("SLURMD_NODENAME", ""),
-        "job": f"{array}_{task}" if array else environment.get("SLURM_JOB_ID", ""),
+        "job": environment.get(JOB) or of_slurm,
         "restart": int(environment.get("SLURM_RESTART_COUNT") or 0),
     }
 

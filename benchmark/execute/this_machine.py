@@ -12,7 +12,7 @@ from benchmark.execute.local import Local
 from benchmark.execute.machine import choose_gpus, default_workers
 
 if TYPE_CHECKING:
-    from benchmark.execute.executors import Option
+    from benchmark.execute.executors import ExecutorPlugin, Option
     from benchmark.store import Store
 
 _OPTIONS: "tuple[Option, ...]" = (
@@ -56,7 +56,7 @@ class LocalPlugin(_Staying):
     def configured(self, values: Mapping[str, Any]) -> Attended:
         workers, processes = values["workers"], values["processes"]
         if workers == 0:
-            return INLINE.configured(values)
+            return InlinePlugin().configured(values)
         gpus = choose_gpus(values["gpus"])
         launcher = Local(default_workers(processes, gpus) if workers is None else workers, processes, gpus)
         chosen = ["--gpus", ",".join(gpus)] if gpus else []
@@ -77,5 +77,5 @@ class InlinePlugin(_Staying):
         return Attended(Inline(), ("--executor", "inline"))
 
 
-LOCAL = LocalPlugin()
-INLINE = InlinePlugin()
+LOCAL: "ExecutorPlugin" = LocalPlugin()
+INLINE: "ExecutorPlugin" = InlinePlugin()

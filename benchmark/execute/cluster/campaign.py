@@ -6,7 +6,6 @@ and ``rounds/`` what was handed to Slurm one time after the other.
 
 import getpass
 import re
-import secrets
 import shutil
 import socket
 import time
@@ -18,6 +17,7 @@ from typing import Any
 from benchmark.errors import BenchmarkError
 from benchmark.execute.cluster.presets import Preset, preset_of
 from benchmark.execute.cluster.rounds import Round, next_round, rounds_in
+from benchmark.execute.executors import new_campaign_id
 from benchmark.execute.messages import Job
 from benchmark.files import read_json, sync, write_json, write_text
 from benchmark.store import Store
@@ -100,11 +100,6 @@ def folder_of_campaigns(store: Store) -> Path:
     return store.root.absolute() / "campaigns"
 
 
-def new_id(now: float) -> str:
-    """Return the id of a campaign that is made at ``now``: the local time and four random digits."""
-    return f"{time.strftime('%Y%m%d-%H%M%S', time.localtime(now))}-{secrets.token_hex(2)}"
-
-
 def described(
     store: Store,
     jobs: Sequence[Job],
@@ -119,7 +114,7 @@ def described(
     """Return a new campaign; ``write`` makes it last. ``jobs`` are in topological order."""
     now = time.time()
     return Campaign(
-        folder=folder_of_campaigns(store) / new_id(now),
+        folder=folder_of_campaigns(store) / new_campaign_id(now),
         created=now,
         user=_user(),
         host=socket.gethostname(),

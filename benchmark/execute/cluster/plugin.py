@@ -9,6 +9,7 @@ import click
 if TYPE_CHECKING:
     from benchmark.execute.cluster.manager import SlurmCampaigns
     from benchmark.execute.cluster.submission import SlurmRun
+    from benchmark.execute.executors import ExecutorPlugin
     from benchmark.store import Store
 
 
@@ -42,4 +43,4 @@ class SlurmPlugin:
         return SlurmCampaigns(store)
 
 
-SLURM = SlurmPlugin()
+SLURM: "ExecutorPlugin" = SlurmPlugin()
