@@ -51,9 +51,15 @@ class Fact(NamedTuple):
             return self.value is due.value and self.text == due.text
         if self.duration is not due.duration:
             return False
+        if self.step == due.step:
+            return abs(self.value - due.value) <= _NEAR
         if exact is not None:
-            return abs(self.value - exact) <= self.step / 2 + _NEAR
-        return abs(self.value - due.value) <= (0 if self.step == due.step else max(self.step, due.step) / 2) + _NEAR
+            return self.rounds(exact)
+        return abs(self.value - due.value) <= max(self.step, due.step) / 2 + _NEAR
+
+    def rounds(self, exact: float) -> bool:
+        """Return whether this is a number, rounded to the digits that it shows."""
+        return self.value is not None and abs(self.value - exact) <= self.step / 2 + _NEAR
 
 
 class Vocabulary:

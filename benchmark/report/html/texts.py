@@ -134,7 +134,7 @@ def _exact(due: Sequence[Unit], facts: Sequence[Fact]) -> float | None:
     numbers = [fact for fact in facts if fact.value is not None]
     if len(numbers) != 1 or len(due) != 1 or len(due[0].sorts) != 1:
         return None
-    return due[0].sorts[0] if numbers[0].follows(numbers[0], due[0].sorts[0]) else None
+    return due[0].sorts[0] if numbers[0].rounds(due[0].sorts[0]) else None
 
 
 def _unseen(text: str) -> Iterator[str]:

@@ -1,0 +1,114 @@
+"""Which code made a page: all of it, wherever it is installed, and nothing but data of a run beside it."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import benchmark
+from benchmark.execute.cluster.code import freeze
+from benchmark.execute.display import duration
+from benchmark.paths import data_folder
+from benchmark.report.html import made, maker
+from benchmark.sources import OURS, modules
+from benchmark.store import Store
+
+PACKAGE = made.__module__
+PARENT = Path(benchmark.__file__).resolve().parents[1]
+FOLDERS = (*(PARENT / name for name in OURS), *(data_folder(kind) for kind in ("splits", "paper")))
+
+# Makes the page that is in a file again, and verifies it; says which modules that took, and which files it read.
+MAKING = f"""
+import json, sys, tempfile
+from pathlib import Path
+opened = []
+sys.addaudithook(lambda event, values: opened.append(values[0]) if event == "open" else None)
+import {PACKAGE} as html
+from {PACKAGE} import reading, restoring
+file = sys.argv[1]
+page = reading.read_page(Path(file))
+with tempfile.TemporaryDirectory() as folder:
+    restored = restoring.restore(page.content, page.blocks, Path(folder))
+    html.made(restored.plan, restored.store)
+assert not html.verify(Path(file)).faults
+ours = [name for name in sys.modules if name.partition(".")[0] in {OURS!r}]
+print(json.dumps([ours, [str(Path(one).resolve()) for one in opened if isinstance(one, str)]]))
+"""
+
+
+def run_python(code: str, *arguments: str, path: Path, cwd: Path) -> str:
+    """Run code in a new interpreter that finds our packages in ``path`` first."""
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(path), "PYTHONDONTWRITEBYTECODE": "1"},
+    ).stdout
+
+
+@pytest.fixture
+def taken(page: str, tmp_path: Path) -> tuple[set[str], set[Path]]:
+    """Which modules of ours the making of a page loads, and which of our files it reads."""
+    path = tmp_path / "report.html"
+    path.write_text(page)
+    names, files = json.loads(run_python(MAKING, str(path), path=PARENT, cwd=tmp_path))
+    return set(names), {file for file in map(Path, files) if any(file.is_relative_to(one) for one in FOLDERS)}
+
+
+def test_making_a_page_takes_no_other_module_and_reads_no_other_file(taken: tuple[set[str], set[Path]]) -> None:
+    names, files = taken
+    assert names >= {PACKAGE, duration.__module__, "benchmark"}
+    assert names <= modules(PACKAGE).keys()
+    known = {path.resolve() for path in maker.made_by().values()}
+    read = {file for file in files if "__pycache__" not in file.parts}
+    assert {"page.html", "script.js", "tolerance.yaml", "coco-stuff-10k.yaml"} <= {file.name for file in read}
+    assert read <= known
+
+
+def test_a_wording_that_lies_outside_of_the_package_counts() -> None:
+    place = f"{duration.__module__.replace('.', '/')}.py"
+    assert place in maker.made_by()
+
+
+def test_what_a_run_brings_itself_does_not_count() -> None:
+    places = maker.made_by().keys()
+    assert not any(place.startswith(("results/", "paper/", "tests/", "benchmark/commands/")) for place in places)
+
+
+def checkout(folder: Path) -> Path:
+    """Copy the packages as they stand in a checkout, data beside them."""
+    for name in OURS:
+        shutil.copytree(PARENT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(data_folder("splits"), folder / "splits")
+    shutil.copytree(data_folder("paper"), folder / "results" / "paper")
+    return folder
+
+
+def installation(folder: Path) -> Path:
+    """Copy the packages as a wheel installs them, data inside them."""
+    checkout(folder)
+    (folder / "benchmark" / "data").mkdir()
+    (folder / "splits").rename(folder / "benchmark" / "data" / "splits")
+    (folder / "results" / "paper").rename(folder / "benchmark" / "data" / "paper")
+    return folder
+
+
+def frozen(folder: Path) -> Path:
+    """Freeze the code as for jobs."""
+    return freeze(Store(folder), ["methods.x:made"]).folder
+
+
+@pytest.mark.parametrize("copy", [checkout, installation, frozen])
+def test_the_same_code_is_the_same_wherever_it_is(tmp_path: Path, copy: Any) -> None:
+    folder = copy(tmp_path / "copy")
+    code = f"import benchmark, {maker.__name__} as maker; print(benchmark.__file__); print(maker.maker())"
+    where, digest = run_python(code, path=folder, cwd=tmp_path).split()
+    assert Path(where).is_relative_to(folder)
+    assert digest == maker.maker()
