@@ -128,11 +128,7 @@ def _elements(nodes: Iterable[Node]) -> Iterator[_Element]:
 
 
 def _drawn(element: _Element) -> Iterator[tuple[str, str | None]]:
-    for name, value in element.node.attributes:
-        if name == "class":  # of which some are colours
-            yield name, " ".join(re.findall(r"\bs\d+\b", value or ""))
-        elif not name.startswith(_SHAPELESS):
-            yield name, value
+    yield from (one for one in element.node.attributes if not one[0].startswith(_SHAPELESS))
     if in_scale(element.node):
         yield "text", element.text
 

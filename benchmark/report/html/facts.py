@@ -4,7 +4,7 @@
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 _SECONDS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
@@ -31,6 +31,7 @@ class Fact(NamedTuple):
         value: of a number, of a duration in seconds; ``None`` for anything else.
         step: unit of the last digit that is shown.
         duration: whether it is one.
+        optional: whether it may go without saying; what it may not be is something else.
     """
 
     text: str
@@ -39,6 +40,7 @@ class Fact(NamedTuple):
     value: float | None = None
     step: float = 0.0
     duration: bool = False
+    optional: bool = False
 
     def follows(self, due: "Fact", exact: float | None = None) -> bool:
         """Return whether this says what ``due`` says, to the precision that both show.
@@ -62,10 +64,27 @@ class Fact(NamedTuple):
         return self.value is not None and abs(self.value - exact) <= self.step / 2 + _NEAR
 
 
-class Vocabulary:
-    """The words that are facts: names, and what each of them stands for."""
+def agree(shown: Sequence[Fact], due: Sequence[Fact], exact: float | None = None) -> bool:
+    """Return whether facts follow from those that are due, in the same order; ``exact`` is the one number of these."""
+    rest = list(shown)
+    for fact in due:
+        if rest and rest[0].follows(fact, exact):
+            rest.pop(0)
+        elif not fact.optional:
+            return False
+    return not rest
 
-    def __init__(self, names: Mapping[str, str]) -> None:
+
+class Vocabulary:
+    """The words that are facts.
+
+    Args:
+        names: word -> what it stands for.
+        optional: those of them that may go without saying.
+    """
+
+    def __init__(self, names: Mapping[str, str], optional: Collection[str] = ()) -> None:
+        self._optional = frozenset(optional)
         self._names = {name: meaning for name, meaning in names.items() if name and not _is_number(name)}
         longest = sorted(self._names, key=len, reverse=True)
         known = {"name": rf"(?<!\w)(?:{'|'.join(map(re.escape, longest))})(?!\w)"} if longest else {}
@@ -79,7 +98,7 @@ class Vocabulary:
     def _read(self, found: "re.Match[str]") -> Iterator[Fact]:
         text, start, end = found.group(), found.start(), found.end()
         if found.lastgroup == "name":
-            yield Fact(self._names[text], start, end)
+            yield Fact(self._names[text], start, end, optional=text in self._optional)
         elif found.lastgroup == "times":
             yield from _durations(_PART.finditer(text), text, start)
         elif found.lastgroup == "clock":

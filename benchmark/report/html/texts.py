@@ -2,13 +2,13 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from difflib import SequenceMatcher
 from itertools import groupby
 from typing import Any, NamedTuple, TypeVar, get_args
 
 from benchmark.report.html.content import Content
-from benchmark.report.html.facts import Fact, Vocabulary
+from benchmark.report.html.facts import Fact, Vocabulary, agree
 from benchmark.report.html.units import Unit
 from benchmark.report.html.words import FORMS, MARKS, between, common, excerpts
 from benchmark.report.scores.estimates import Status
@@ -21,7 +21,7 @@ Pair = tuple[Sequence[T], Sequence[T]]  # what is shown, and what is due
 
 
 class Vocabularies(NamedTuple):
-    """The words that are facts: in sentences labels and verdicts, in cells also how something stands."""
+    """The words that are facts: labels, verdicts, and how something stands, which a sentence may leave unsaid."""
 
     sentences: Vocabulary
     cells: Vocabulary
@@ -33,11 +33,11 @@ def vocabularies(content: Content) -> Vocabularies:
     columns = [column for table in content.tables for column in table.columns]
     labels = {*(row.label for row in rows), *(row.curve for row in rows), *(column.label for column in columns)}
     steps = {word for row in rows for word in (row.step, *row.step.split())}  # which a plot may break into lines
-    standing = {*get_args(Status), *get_args(State), "not comparable", "no printed value"}
-    sentences = {word: word for word in labels} | _verdicts()
-    signs = {sign: verdict for verdict, sign in MARKS.items()}
-    cells = {word: word for word in steps | standing} | signs | sentences
-    return Vocabularies(Vocabulary(sentences), Vocabulary(cells))
+    states = {*get_args(Status), *get_args(State)}
+    signs = set(MARKS.values())
+    sentences = _themselves(states | labels | signs - {"?"}) | _verdicts()
+    cells = _themselves(steps | signs | {"not comparable", "no printed value"}) | sentences
+    return Vocabularies(Vocabulary(sentences, states - labels), Vocabulary(cells))
 
 
 class Texts:
@@ -84,23 +84,22 @@ class Texts:
         if shown and due and not _computed(*shown, *due) and self._agree(shown, due):
             self._keep(due[0].place, there, here)
             return
-        for words, several in (("is missing", due), ("should not be there", shown)):
-            for unit in several:
-                if unit.number or unit.text in self._known or self._facts(unit):
-                    self.faults.append(f"{unit.place}: {excerpts(unit.text, '')[0]!r} {words}")
-                else:
-                    self._keep(unit.place, *((unit.text, "") if several is shown else ("", unit.text)))
+        for unit in due:
+            if unit.number or unit.text in self._known or not agree([], self._facts(unit)):
+                self.faults.append(f"{unit.place}: {excerpts(unit.text, '')[0]!r} is missing")
+            else:
+                self._keep(unit.place, "", unit.text)
+        for unit in shown:
+            if unit.number or unit.sorts or self._facts(unit):
+                self.faults.append(f"{unit.place}: {excerpts(unit.text, '')[0]!r} should not be there")
+            else:
+                self._keep(unit.place, unit.text, "")
 
     def _agree(self, shown: Sequence[Unit], due: Sequence[Unit]) -> bool:
         """Whether some pieces say the facts that others say, in the same order, and hide no characters."""
         there, here = ([fact for unit in several for fact in self._facts(unit)] for several in (shown, due))
         hidden, usual = ({one for unit in several for one in _unseen(unit.text)} for several in (shown, due))
-        exact = _exact(due, here)
-        return (
-            len(there) == len(here)
-            and all(fact.follows(expected, exact) for fact, expected in zip(there, here, strict=True))
-            and hidden <= usual
-        )
+        return hidden <= usual and agree(there, here, _exact(due, here))
 
     def _facts(self, unit: Unit) -> list[Fact]:
         return (self._vocabularies.cells if unit.cell else self._vocabularies.sentences).facts(unit.text)
@@ -117,6 +116,10 @@ def _way(shown: str, due: str) -> tuple[str, str]:
     first = common(there, here)
     last = common(there[first:][::-1], here[first:][::-1])
     return there[first : len(there) - last], here[first : len(here) - last]
+
+
+def _themselves(words: Iterable[str]) -> dict[str, str]:
+    return {word: word for word in words}
 
 
 def _verdicts() -> dict[str, str]:
