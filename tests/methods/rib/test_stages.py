@@ -215,7 +215,7 @@ def test_the_same_cell_gives_the_same_labels(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("backend", ["exact", "grid"])
+@pytest.mark.parametrize("backend", ["exact", "grid", pytest.param("pydensecrf", marks=pytest.mark.needs("crf"))])
 def test_a_result_says_which_crf_it_had(backend: str, tmp_path: Path) -> None:
     facts = summary(run_all(plan({"rib.crf_backend": backend})["label_training_images"], tmp_path))
     assert facts[f"crf_{backend}"] == len(NAMES)
