@@ -8,7 +8,7 @@ failure; ``never`` skips them in any case. Every other test runs everywhere: one
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NoReturn
@@ -113,9 +113,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Fail a test that was skipped, but has no marker that says why it may be."""
-    report: pytest.TestReport = yield
+    report = yield
     declared = any(item.get_closest_marker(name) for name in ("needs", "skipif", "xfail"))
     if report.skipped and not declared:
         report.outcome = "failed"
@@ -124,9 +124,11 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
     """Fail a module that is skipped whole."""
-    report: pytest.CollectReport = yield
+    report = yield
     if report.skipped:
         report.outcome = "failed"
         report.longrepr = f"{collector.nodeid} is skipped whole: mark its tests with needs (tests/needs.py)"

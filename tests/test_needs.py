@@ -28,11 +28,12 @@ def outcome(folder: Path, content: str, *arguments: str, **variables: str) -> st
     file = folder / "test_made_up.py"
     file.write_text(content)
     (folder / "pytest.ini").write_text("[pytest]\nmarkers = needs(name): x\n")
-    command = [sys.executable, "-m", "pytest", "-p", "tests.needs", "-c", folder / "pytest.ini", "-rA"]
+    command = [sys.executable, "-m", "pytest", "-p", "tests.needs", "-c", str(folder / "pytest.ini"), "-rA"]
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("BENCHMARK_TEST_", "PYTEST_"))}
     environment |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "BENCHMARK_SHARED": str(folder), **variables}
-    call = [*command, *arguments, file]
-    return subprocess.run(call, env=environment, cwd=ROOT, capture_output=True, text=True, check=False).stdout
+    call = [*command, *arguments, str(file)]
+    done = subprocess.run(call, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.stdout
 
 
 @pytest.mark.parametrize(

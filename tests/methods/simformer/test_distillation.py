@@ -36,8 +36,8 @@ def test_golden_loss(
         function=function,  # type: ignore[arg-type]
         student_pairing=pairing,  # type: ignore[arg-type]
     )
-    released = loss.item() == pytest.approx(float(released[f"dist_{function}"]), abs=1e-5)
-    assert released == (pairing == "same_image")  # the released student looks at one image
+    agrees = loss.item() == pytest.approx(float(released[f"dist_{function}"]), abs=1e-5)
+    assert agrees == (pairing == "same_image")  # the released student looks at one image
 
 
 class Case:
