@@ -176,8 +176,8 @@ def _check(selection: Selection, style: str, convention: str, *, changed: bool) 
 
 
 def _in_every_convention(plan: "Plan", table: "Table", store: "Store", style: "Format") -> "tuple[Sheet, str]":
+    from benchmark.report.claims import forensics_listing as findings
     from benchmark.report.claims.forensics import examine
-    from benchmark.report.claims.judge import forensics_listing as findings
 
     found = examine(plan, table, store)
     return found.sheet, findings.as_csv(found) if style == "csv" else findings.as_text(found)

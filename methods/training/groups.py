@@ -16,8 +16,8 @@ from torch import nn
 
 from benchmark.randomness import subseed
 from methods.settings import TrainingSettings
+from methods.training import distributed
 from methods.training.batches import Batch
-from methods.training.loop import distributed
 
 M = TypeVar("M", bound=nn.Module)
 

@@ -14,7 +14,7 @@ from benchmark.errors import BenchmarkError
 from benchmark.randomness import subseed
 from benchmark.stage import StageContext, StageInterrupted
 from methods.settings import TrainingSettings
-from methods.training.loop import distributed
+from methods.training import distributed
 from methods.training.precision import arithmetic
 from methods.training.snapshots import Snapshots, iterations_kept
 

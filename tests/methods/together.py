@@ -18,7 +18,7 @@ from benchmark.execute.context import Follower
 from benchmark.execute.ranks import find_place
 from benchmark.relocated import load_function
 from benchmark.stage import StageContext, StageInterrupted
-from methods.training.loop import distributed
+from methods.training import distributed
 from tests.methods.support import FakeContext, Few
 
 

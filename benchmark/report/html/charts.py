@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
+from benchmark.report.plots import theme
 from benchmark.report.plots.series import LEAP, Group, Panel, Point, Series, Stroke, panels
-from benchmark.report.plots.table_plot import theme
 from benchmark.report.scores.estimates import Sheet
 
 WIDTH, ALONE = 420.0, 760.0  # of one of two pictures, and of a single one

@@ -16,8 +16,8 @@ from benchmark.report.html.grids import Pictures, class_chips, defined, hexadeci
 from benchmark.report.html.restoring import Restored
 from benchmark.report.html.rows import TableView, table_view
 from benchmark.report.html.summary import summary
+from benchmark.report.plots import theme
 from benchmark.report.plots.palette import BASE, NO_LABEL, NOVEL
-from benchmark.report.plots.table_plot import theme
 from benchmark.report.wording import run_words
 from benchmark.wording import form, listed, plural
 

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.report.pictures.pages import Page, Shown
+from benchmark.report.plots import theme
 from benchmark.report.plots.palette import BASE, NO_LABEL, NOVEL, class_colours, painted
-from benchmark.report.plots.table_plot import save, theme
+from benchmark.report.plots.table_plot import save
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

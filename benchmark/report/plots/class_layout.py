@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from benchmark.report.plots import theme
 from benchmark.report.plots.series import heading
-from benchmark.report.plots.table_plot import theme
 from benchmark.report.scores.classes import ClassPage, ClassRow
 from benchmark.wording import plural
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from benchmark.report.plots import theme
 from benchmark.report.plots.class_layout import PAD, Layout, Line, Look, entry, layout_of
 from benchmark.report.plots.palette import BASE, NOVEL
-from benchmark.report.plots.table_plot import save, theme
+from benchmark.report.plots.table_plot import save
 from benchmark.report.scores.classes import ClassPage, ClassRow
 
 if TYPE_CHECKING:

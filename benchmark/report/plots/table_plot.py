@@ -5,8 +5,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmark.report.plots import theme
 from benchmark.report.plots.series import LEAP, Group, Panel, Series, heading, panels
-from benchmark.report.plots.table_plot import theme
 from benchmark.report.scores.estimates import Sheet
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from benchmark.datasets import load_dataset
 from benchmark.errors import BenchmarkError
 from benchmark.stage import Stage
-from methods.training.loop import distributed
+from methods.training import distributed
 from methods.weights.checkpoints import MODEL_FILE
 from tests.methods.support import FakeContext, Few, plan, run
 

@@ -13,9 +13,9 @@ from methods.maskformer.network import MaskFormer, build_maskformer
 from methods.settings import InputSettings, MaskFormerSettings, SimFormerSettings, TrainingSettings
 from methods.simformer.transfer import SimilarityTransfer
 from methods.supervised import in_passes
+from methods.training import distributed
 from methods.training.batches import Batch, TrainingImages
 from methods.training.groups import Groups, replicas
-from methods.training.loop import distributed
 
 INPUT = InputSettings(train_short=(64,), train_longest=256, crop=64, colour_jitter=False)
 NETWORK = MaskFormerSettings("narrow", 8, "", 16, 16, 2, 32, 2, queries=24, dropout=0.0, memory_stride=8)

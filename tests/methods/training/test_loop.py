@@ -13,8 +13,9 @@ from benchmark.errors import BenchmarkError
 from benchmark.files import FULL, naming
 from benchmark.stage import StageInterrupted
 from methods.settings import TrainingSettings
-from methods.training.loop import Checkpoint, TrainingDivergedError, distributed, learning_rate_factor, train
-from methods.training.loop import loop as training
+from methods.training import distributed
+from methods.training import loop as training
+from methods.training.loop import Checkpoint, TrainingDivergedError, learning_rate_factor, train
 from tests.methods.support import FakeContext
 
 SETTINGS = TrainingSettings(iterations=7, lr=0.1, weight_decay=0.01, clip=1.0, warmup=2, log_every=3)

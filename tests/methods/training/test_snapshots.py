@@ -24,7 +24,8 @@ from benchmark.splits import class_names
 from benchmark.stage import Stage, StageInterrupted, closure
 from methods.foreign import describe
 from methods.settings import LargeFovSettings, TrainingSettings
-from methods.training.loop import distributed, train
+from methods.training import distributed
+from methods.training.loop import train
 from methods.training.snapshots import iterations_kept, snapshot_file
 from methods.weights.checkpoints import MODEL_FILE, save_tensors
 from tests.methods.support import FakeContext, Few, plan, run

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmark.execute.display import duration
 from benchmark.report.html.facts import Fact, Vocabulary
+from benchmark.wording import duration
 
 NAMES = {
     "RETAB": "RETAB",

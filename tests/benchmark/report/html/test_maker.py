@@ -12,11 +12,11 @@ import pytest
 
 import benchmark
 from benchmark.execute.cluster.code import freeze
-from benchmark.execute.display import duration
 from benchmark.paths import data_folder
 from benchmark.report.html import made, maker
 from benchmark.sources import OURS, modules
 from benchmark.store import Store
+from benchmark.wording import duration
 
 PACKAGE = made.__module__
 PARENT = Path(benchmark.__file__).resolve().parents[1]

@@ -17,7 +17,7 @@ from benchmark.report.html import made
 from benchmark.report.html.page import HERE
 from benchmark.report.html.reading import parts
 from benchmark.report.pictures.pages import Page, Shown
-from benchmark.report.plots.table_plot import theme
+from benchmark.report.plots import theme
 from benchmark.splits import split
 from tests.benchmark.report.html.conftest import BLOCKS
 

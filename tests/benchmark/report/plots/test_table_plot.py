@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from matplotlib.collections import PathCollection
 
+from benchmark.report.plots import theme
 from benchmark.report.plots.series import panels
-from benchmark.report.plots.table_plot import draw, plot, theme
+from benchmark.report.plots.table_plot import draw, plot
 from benchmark.tables import Column, Plot, Row, Table
 
 MakeRun = Callable[..., Any]
