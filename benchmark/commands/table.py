@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import click
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from benchmark.metrics import Convention
     from benchmark.plan import Plan
     from benchmark.report import Sheet
+    from benchmark.report.claims.judge import Judgement
     from benchmark.report.tables import Asked, Format, Side
     from benchmark.sharing.runs import SharedRun
     from benchmark.store import Store
@@ -88,12 +89,19 @@ def command(
         _print([text for _, text in found] if plan.cells else [])
         return finish(chosen, [sheet for sheet, _ in found])
     with _shown(selection, columns or (), against, precision, cast("Convention", convention)) as shown:
-        sheets = [shown.printed(plan, table, selection.store, style) for table in plan.tables]
-        _print([text for _, text in sheets] if plan.cells else [])
-        if selection.out and plan.cells:
-            for table in plan.tables:
-                shown.publish(plan, table, selection)
-    return finish(chosen, [sheet for sheet, _ in sheets])
+        made = [shown.of(plan, table, selection) for table in plan.tables]
+        _print([shown.printed(one, style) for one in made] if plan.cells else [])
+        for one in made if plan.cells else ():
+            shown.publish(one, selection)
+    return finish(chosen, [one.sheet for one in made])
+
+
+class _Made(NamedTuple):
+    """What this run says of a table, with verdicts where they are shown or written, and what other runs say."""
+
+    sheet: "Sheet"
+    judgement: "Judgement | None"
+    others: "list[Side]"
 
 
 @dataclass(frozen=True)
@@ -104,28 +112,31 @@ class _Shown:
     runs: "tuple[SharedRun, ...]"
     convention: "Convention"
 
-    def printed(self, plan: "Plan", table: "Table", store: "Store", style: "Format") -> "tuple[Sheet, str]":
-        """Return a table and how it looks in one format."""
+    def of(self, plan: "Plan", table: "Table", selection: Selection) -> _Made:
         from benchmark.report import estimate
         from benchmark.report.claims.judge import judge
-        from benchmark.report.tables import render
-
-        judgement = judge(plan, table, store) if self.asked.judged else None
-        sheet = judgement.sheet if judgement else estimate(plan, table, store, self.convention)
-        return sheet, render(judgement or sheet, style, self.asked, self._others(table))
-
-    def publish(self, plan: "Plan", table: "Table", selection: Selection) -> None:
-        """Write a table in every format and say on stderr where."""
-        from benchmark.report import publish
-
-        assert selection.out is not None  # asked for
-        for path in publish(plan, table, selection.store, selection.out, self.asked, self._others(table)).files:
-            click.echo(path, err=True)
-
-    def _others(self, table: "Table") -> "list[Side]":
         from benchmark.report.tables.beside import side
 
-        return [side(run, table.name, self.convention, judged=self.asked.judged) for run in self.runs]
+        judged = self.asked.judged or selection.out is not None
+        judgement = judge(plan, table, selection.store) if judged else None
+        sheet = judgement.sheet if judgement else estimate(plan, table, selection.store, self.convention)
+        others = [side(run, table.name, self.convention, judged=self.asked.judged) for run in self.runs]
+        return _Made(sheet, judgement, others)
+
+    def printed(self, made: _Made, style: "Format") -> str:
+        """Return how a table looks in one format."""
+        from benchmark.report.tables import render
+
+        return render(made.judgement or made.sheet, style, self.asked, made.others)
+
+    def publish(self, made: _Made, selection: Selection) -> None:
+        """Write a table in every format and say on stderr where, if a folder was named."""
+        from benchmark.report.publication import publish_judged
+
+        if selection.out is None or made.judgement is None:
+            return
+        for path in publish_judged(made.judgement, selection.store, selection.out, self.asked, made.others).files:
+            click.echo(path, err=True)
 
 
 @contextmanager

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from benchmark.files import naming, sync, sync_tree, write_json, write_text
 from benchmark.metrics import EVALUATOR_VERSION
 from benchmark.provenance import origin
-from benchmark.report.claims.comparisons import verdicts
 from benchmark.report.claims.judge import Judgement, judge
 from benchmark.report.claims.listing import as_csv as claims_as_csv
 from benchmark.report.pictures.draw import picture
@@ -46,26 +45,30 @@ class PublishedTable:
     files: tuple[Path, ...]
 
 
-def publish(
-    plan: "Plan", table: "Table", store: "Store", out: Path, asked: Asked | None = None, others: Sequence[Side] = ()
+def publish(plan: "Plan", table: "Table", store: "Store", out: Path) -> PublishedTable:
+    """Judge a table and write it as ``publish_judged`` does."""
+    return publish_judged(judge(plan, table, store), store, out)
+
+
+def publish_judged(
+    judgement: Judgement, store: "Store", out: Path, asked: Asked | None = None, others: Sequence[Side] = ()
 ) -> PublishedTable:
     """Write ``table<N>`` in every form, with plot and provenance (.json), into ``out``, its claims beside it.
 
     All files are finished before the first of them appears, each at once. ``asked`` and ``others`` are those of
     ``tables.render``. Raises BenchmarkError naming the path where the folder cannot be written.
     """
-    judgement = judge(plan, table, store)
     sheet = judgement.sheet
     if not sheet.estimates:
         return PublishedTable("", ())
     with _drafts(out) as (draft, files):
-        stem = draft / file_stem(table.name)
+        stem = draft / file_stem(sheet.table.name)
         for style, form in FORMS.items():
             if form.suffix:
                 write_text(stem.with_name(stem.name + form.suffix), render(judgement, style, asked, others))
         plot(sheet, stem)
         _write_claims(judgement, draft)
-        write_json(stem.with_name(f"{stem.name}.json"), provenance(sheet, store))
+        write_json(stem.with_name(f"{stem.name}.json"), provenance(judgement, store))
     return PublishedTable(render(judgement, "text", asked, others), tuple(files))
 
 
@@ -116,10 +119,11 @@ def file_stem(name: str) -> str:
     return stem if stem[:1].isalpha() else f"table{stem}"
 
 
-def provenance(sheet: Sheet, store: "Store") -> dict[str, Any]:
+def provenance(judgement: Judgement, store: "Store") -> dict[str, Any]:
     """Return where every number of a table comes from, as JSON values; the numbers themselves unrounded."""
-    keys = sorted(_finished_keys(sheet, store))
+    keys = sorted(_finished_keys(judgement.sheet, store))
     made = [store.result(key)["provenance"] for key in keys]
+    sheet = judgement.sheet
     return {
         "table": sheet.table.name,
         "title": sheet.table.title,
@@ -138,10 +142,12 @@ def provenance(sheet: Sheet, store: "Store") -> dict[str, Any]:
         "python": _distinct(made, "python"),
         "packages": _distinct(made, "packages"),
         "devices": _distinct(made, "device"),
+        "arithmetic": _distinct(made, "arithmetic"),
+        "threads": _distinct(made, "threads"),
         "imported_from": sorted({origin(one) for one in made} - {""}),
         "replicates_from": sorted({origin(one) for key in keys for one in provenances(key, store)} - {""}),
         "cells": [_cell(cell) for cell in sheet],
-        "orderings": [str(verdict) for verdict in verdicts(sheet)],
+        "orderings": [str(verdict) for verdict in judgement.orderings],
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 

@@ -26,6 +26,7 @@ from methods.maskformer.network import normalise
 from methods.pretraining import CLASSIFIER_FILE
 from methods.settings import MaskFormerSettings
 from methods.weights.checkpoints import BACKBONE_FILE
+from methods.wsss.geometry import grid_size
 from methods.wsss.settings import CamSettings
 
 Flavour = Literal["irn", "psa"]
@@ -65,8 +66,8 @@ class CamSums(NamedTuple):
     def maps(self) -> Cam:
         """Return the maps, each divided by its own maximum + 1e-5."""
         height, width = self.size
-        small = strided_size(self.size, STRIDE)
-        large = self.size if self.flavour == "psa" else _times(strided_size(self.size, 16), 16)
+        small = grid_size(self.size, STRIDE)
+        large = self.size if self.flavour == "psa" else _times(grid_size(self.size, 16), 16)
         high_res = self._summed(large)[:, :height, :width]
         return Cam(self.keys, normalised(self._summed(small)).numpy(), normalised(high_res).numpy())
 
@@ -162,11 +163,6 @@ def summed_views(maps: Tensor) -> Tensor:
 def normalised(sums: Tensor) -> Tensor:
     """Return maps (T, h, w), not negative, each divided by its maximum + 1e-5."""
     return sums / (sums.flatten(1).amax(1) + 1e-5)[:, None, None]
-
-
-def strided_size(size: tuple[int, int], stride: int) -> tuple[int, int]:
-    """Return ((H-1)//stride+1, (W-1)//stride+1)."""
-    return (size[0] - 1) // stride + 1, (size[1] - 1) // stride + 1
 
 
 def cam_path(folder: Path, image_id: str) -> Path:

@@ -127,6 +127,9 @@ def shared_blocks(content: Content) -> list[Shared]:
     return [Shared(what, digest, number) for (what, digest), number in sorted(found.items())]
 
 
+_ARITHMETIC = {"processor": "cpu", "arithmetic": "level", "instructions": "capability", "MKL": "mkl", "BLAS": "blas"}
+
+
 class Fact(NamedTuple):
     """A line of the environment: what, and its different values."""
 
@@ -139,11 +142,13 @@ def environment(content: Content) -> list[Fact]:
     """Return what was used for the results, each with its different values over the finished stages."""
     made = [stage.record.provenance for stage in content.stages.values() if stage.record]
     packages = sorted({name for one in made for name in one.get("packages", {})})
+    arithmetic = [one["arithmetic"] for one in made if isinstance(one.get("arithmetic"), dict)]
     imports = tuple(sorted({origin(one) for one in made} - {""}))
     return [
         *([Fact("imported from", imports)] if imports else []),
         Fact("commit", tuple(commits(made)), code=True),
         Fact("device", _distinct(made, "device")),
+        *(Fact(title, _distinct(arithmetic, name)) for title, name in _ARITHMETIC.items() if arithmetic),
         Fact("platform", _distinct(made, "platform")),
         Fact("threads", _distinct(made, "threads")),
         Fact("Python", _distinct(made, "python")),

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal, NamedTuple, cast
 
+from benchmark.report.claims.comparisons import Verdict, verdicts
 from benchmark.report.claims.judge import Judgement, printed_decimals
 from benchmark.report.scores.certainty import over_images, over_seeds
 from benchmark.report.scores.estimates import Estimate, Sheet, Status
@@ -95,6 +96,11 @@ class Grid:
     @property
     def sheet(self) -> Sheet:
         return self.ours.sheet
+
+    @property
+    def orderings(self) -> tuple[Verdict, ...]:
+        """What becomes of the orderings of the table; the words on them need no judgement."""
+        return self.ours.judgement.orderings if self.ours.judgement else verdicts(self.sheet)
 
     @cached_property
     def pieces(self) -> tuple[str, ...]:

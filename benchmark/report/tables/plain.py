@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from benchmark.report.claims.comparisons import verdicts
 from benchmark.report.tables.asked import OURS, PAPER
 from benchmark.report.tables.captions import best_words, caption_lines
 from benchmark.report.tables.grid import UNAVAILABLE, Entry, Grid
@@ -16,7 +15,7 @@ def as_text(grid: Grid) -> str:
     lines = [["", *grid.columns]]
     for row in grid.rows:
         lines += _text_rows(grid, row)
-    found = [f"  {verdict}" for verdict in verdicts(grid.sheet)]
+    found = [f"  {verdict}" for verdict in grid.orderings]
     return "\n".join([*caption_lines(grid), "", *_aligned(lines), *(["", ORDERINGS, *found] if found else [])]) + "\n"
 
 

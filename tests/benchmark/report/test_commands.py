@@ -12,6 +12,8 @@ from benchmark.commands.plot import command as plot
 from benchmark.commands.table import command as table
 from benchmark.errors import BenchmarkError, Exit
 from benchmark.plan import build_plan
+from benchmark.report.claims import judge as claims
+from benchmark.report.scores import estimates, evaluations
 from benchmark.store import Store
 from tests.benchmark.report.conftest import counts_with, finish
 
@@ -57,6 +59,20 @@ def test_table_writes_everything_into_out(store: Path, tmp_path: Path) -> None:
     assert len(list((tmp_path / "results").glob("table2.*"))) == 7
     assert "table2.json" in done.stderr
     assert "table2.json" not in done.stdout
+
+
+def test_a_table_that_is_written_is_computed_once(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[Any] = []
+
+    def counted(found: Any, *arguments: Any) -> Any:
+        read.append(found)
+        return original(found, *arguments)
+
+    original = evaluations.read_each
+    for module in (claims, estimates):
+        monkeypatch.setattr(module, "read_each", counted)
+    invoke(table, "2", "--profile", "smoke", "--store", str(store), "--out", str(tmp_path / "results"))
+    assert len(read) == 1
 
 
 def test_plot_prints_the_paths_of_its_files(store: Path) -> None:

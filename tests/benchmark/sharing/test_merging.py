@@ -10,6 +10,7 @@ from benchmark.errors import BenchmarkError
 from benchmark.files import write_json
 from benchmark.metrics import Counts
 from benchmark.report import estimate
+from benchmark.report.claims.judge import Judgement, judge
 from benchmark.report.publication import provenance
 from benchmark.sharing.archive import export
 from benchmark.sharing.merging import Merged, Outcome, merge
@@ -52,6 +53,10 @@ def test_the_seeds_of_two_people_fill_one_table(people: Any) -> None:
     assert not {stage.key for stage in bob.plan.pending(bob.store)} & {bob.stage(*CELL, seed).key for seed in (0, 1, 2)}
 
 
+def judged(run: Any) -> Judgement:
+    return judge(run.plan, run.table, run.store)
+
+
 def test_a_result_says_where_it_comes_from(people: Any) -> None:
     anna, bob, carl = people("anna", [40.0]), people("bob", []), people("carl", [])
     key = anna.stage(*CELL).key
@@ -63,8 +68,8 @@ def test_a_result_says_where_it_comes_from(people: Any) -> None:
     assert (first["by"], second["by"]) == ("Anna", "")
     assert first["archive"] != second["archive"]
     assert first == bob.store.result(key)["provenance"]["imported"][0]
-    assert provenance(bob.sheet, bob.store)["imported_from"] == [f"archive {first['archive'][:12]} of Anna"]
-    assert provenance(anna.sheet, anna.store)["imported_from"] == []
+    assert provenance(judged(bob), bob.store)["imported_from"] == [f"archive {first['archive'][:12]} of Anna"]
+    assert provenance(judged(anna), anna.store)["imported_from"] == []
 
 
 def test_it_is_complete(people: Any) -> None:

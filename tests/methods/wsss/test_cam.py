@@ -23,7 +23,6 @@ from methods.wsss.cam import (
     cam_path,
     load_classifier,
     read_cam,
-    strided_size,
     summed_views,
     write_sums,
 )
@@ -93,11 +92,6 @@ def test_without_flip_there_is_one_view() -> None:
     one = activation_sums(network(), IMAGE, [0], CamSettings("irn", scales=(1.0,), flip=False))
     two = activation_sums(network(), IMAGE, [0], CamSettings("irn", scales=(1.0,)))
     assert (two.sums[0] >= one.sums[0] - 1e-6).all()
-
-
-@pytest.mark.parametrize(("side", "expected"), [(1, 1), (4, 1), (5, 2), (500, 125), (501, 126)])
-def test_strided_size(side: int, expected: int) -> None:
-    assert strided_size((side, 4), 4) == (expected, 1)
 
 
 @pytest.mark.parametrize("backbone", [lambda: NarrowResNet(8), ResNet50])

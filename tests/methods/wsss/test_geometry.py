@@ -156,3 +156,8 @@ def test_grid_size_is_that_of_a_strided_view(side: int) -> None:
     for stride in (4, 8):
         view = torch.zeros(side, side + 3)[::stride, ::stride]
         assert grid_size((side, side + 3), stride) == tuple(view.shape)
+
+
+@pytest.mark.parametrize(("side", "expected"), [(1, 1), (4, 1), (5, 2), (500, 125), (501, 126)])
+def test_grid_size_rounds_up(side: int, expected: int) -> None:
+    assert grid_size((side, 4), 4) == (expected, 1)

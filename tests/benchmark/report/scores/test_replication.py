@@ -10,6 +10,7 @@ from statistics import stdev
 
 import pytest
 
+from benchmark.report.claims.judge import judge
 from benchmark.report.publication import provenance, publish
 from benchmark.report.scores.replication import between, of_cell, of_replicates, shared_words
 from benchmark.report.tables import Asked, Side, render
@@ -163,7 +164,7 @@ def test_seeds_that_share_a_result_count_once(make_run: MakeRun, tmp_path: Path)
 
 
 def test_what_is_written_down_names_them(replicated: Run, tmp_path: Path) -> None:
-    found = provenance(replicated.sheet, replicated.store)
+    found = provenance(judge(replicated.plan, replicated.table, replicated.store), replicated.store)
     assert found["replicates_from"] == [f"archive {'f' * 12} of Anna"]
     cell = next(one for one in found["cells"] if (one["row"], one["column"]) == CELL)
     assert [one["novel"] for one in cell["replicates"]["1"]] == pytest.approx([40.5])
