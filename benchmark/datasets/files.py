@@ -17,7 +17,7 @@ from benchmark.datasets.manifest import Known
 from benchmark.errors import BenchmarkError
 from benchmark.files import sha256
 from benchmark.stage import canonical_json
-from benchmark.wording import plural
+from benchmark.wording import form, plural
 
 IMAGE_BUDGET = 384 << 20  # bytes; three quarters of half a GiB, as an image has three channels and a mask one
 MASK_BUDGET = 128 << 20
@@ -186,8 +186,8 @@ def check_lists(layout: Layout) -> None:
     shared = sorted(set(layout.parts["train"]) & set(layout.parts["test"]))
     if shared:
         raise BenchmarkError(
-            f"{layout.name}: {len(shared)} images are in the train and the test list, among them "
-            f"{', '.join(shared[:5])}. A test image must not be trained on."
+            f"{layout.name}: {plural(len(shared), 'image')} {form(len(shared), 'is', 'are')} in the train and the "
+            f"test list, among them {', '.join(shared[:5])}. A test image must not be trained on."
         )
 
 
@@ -211,7 +211,8 @@ def _check_files(layout: Layout) -> None:
     missing = [path for path in paths if not path.is_file()]
     if missing:
         raise BenchmarkError(
-            f"{layout.name}: {len(missing)} files of its lists are missing, the first is {missing[0]}. "
+            f"{layout.name}: {plural(len(missing), 'file')} of its lists {form(len(missing), 'is', 'are')} missing, "
+            f"the first is {missing[0]}. "
             f"Restore them, give another root, or take the names out of the lists."
         )
 

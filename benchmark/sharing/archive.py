@@ -28,6 +28,7 @@ from benchmark.metrics import COUNTS_FILE, EVALUATOR_VERSION, Counts
 from benchmark.sharing.describing import describe
 from benchmark.sharing.description import Description, Model
 from benchmark.sharing.readme import readme
+from benchmark.wording import plural
 
 if TYPE_CHECKING:
     from benchmark.plan import Plan
@@ -81,8 +82,8 @@ def export(plan: "Plan", store: "Store", path: Path, by: str = "") -> Manifest:
     )
     if not manifest.run.evaluations:
         raise BenchmarkError(
-            f"nothing is finished of the {len(plan.cells)} cells selected in store {store.root}, so that there is "
-            f"nothing to pass on. `run` with the same options makes them; `status` says how they stand."
+            f"nothing is finished of the {plural(len(plan.cells), 'cell')} selected in store {store.root}, so that "
+            f"there is nothing to pass on. `run` with the same options makes them; `status` says how they stand."
         )
     counts = {member_of(key): _counts(store, key) for key in manifest.run.evaluations}
     text = manifest.model_dump_json(indent=1).encode() + b"\n"

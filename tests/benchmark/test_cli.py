@@ -252,6 +252,15 @@ def test_plan_for_people(options: list[str], capsys: Captured) -> None:
     assert "9 stages to make: about 13 s of CPU time, 7.0 s with 2 workers" in text
 
 
+def test_a_plan_of_one_cell_says_so(options: list[str], capsys: Captured, tmp_path: Path) -> None:
+    toy.table(tmp_path, rows="[{label: A, method: toy}]", splits="S1")
+    assert main(["plan", *options, "--workers", "1"]) == 0
+    text = capsys.readouterr().out
+    assert "  A    1 cell,    0 done  S1\n" in text
+    assert ", seed 0\n" in text
+    assert "with 1 worker\n" in text
+
+
 def test_status_counts_cells_and_shows_every_attempt(options: list[str], capsys: Captured, tmp_path: Path) -> None:
     empty = run_json(["status", *options], capsys)
     assert empty["tables"] == [{"table": "t", "cells": dict.fromkeys(empty["tables"][0]["cells"], 0) | {"missing": 2}}]

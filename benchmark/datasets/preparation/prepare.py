@@ -255,8 +255,9 @@ def _check_excluded(recipe: Recipe, source: Path, derived: tuple[str, ...], *, c
     if not complete or set(derived) == listed:
         return
     more, fewer = sorted(set(derived) - listed), sorted(listed - set(derived))
+    found = f"{plural(len(derived), 'image')} of {recipe.name} {form(len(derived), 'has', 'have')} no labelled pixel"
     raise BenchmarkError(
-        f"{source}: {len(derived)} images of {recipe.name} have no labelled pixel, published are {len(listed)}: "
+        f"{source}: {found}, published are {len(listed)}: "
         f"not expected {', '.join(more[:SHOWN]) or 'none'}; expected {', '.join(fewer[:SHOWN]) or 'none'}. "
         f"Their annotations are not the published ones; fetch them again."
     )

@@ -14,6 +14,7 @@ from benchmark.datasets.preparation.pairs import examine
 from benchmark.datasets.preparation.prepare import file_facts, known_digest
 from benchmark.datasets.preparation.recipes import RECIPES, Recipe
 from benchmark.files import naming
+from benchmark.wording import plural
 
 
 class Verdict(NamedTuple):
@@ -96,7 +97,7 @@ def _of_whole(
         known = {pattern.format(number + 1) for number in range(recipe.published[part])}
         strange = [one for one in layout.parts[part] if one not in known]
         if strange:
-            yield f"{part} list: {len(strange)} names are not of {recipe.name}, the first is {strange[0]}."
+            yield f"{part} list: {plural(len(strange), 'name')} not of {recipe.name}, the first is {strange[0]}."
     if recipe.drop_unlabelled:
         for one in layout.ids():
             if one in facts and facts[one].unlabelled:

@@ -101,7 +101,7 @@ def test_lists_are_held_against_the_manifest_and_the_names(prepared: World) -> N
         source = prepared.target / folder / f"ADE_train_00000001.{suffix}"
         source.rename(source.with_stem("someone"))
     (prepared.target / "lists" / "train.txt").write_text("ADE_train_00000002\nsomeone\nADE_train_00000004\n")
-    assert any("train list: 1 names are not of ade20k, the first is someone" in one for one in look(prepared).faults)
+    assert any("train list: 1 name not of ade20k, the first is someone" in one for one in look(prepared).faults)
 
 
 def test_a_part_must_be_meant(prepared: World) -> None:
