@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from benchmark.report.html import charts, made
+from benchmark.report.html import made
 from benchmark.report.html.comparing import Wording, reworded, unlike
 from benchmark.report.html.reading import read_page
 from benchmark.report.html.scripts import SCRIPTS, STYLES, known_as
@@ -241,25 +241,6 @@ def test_each_way_of_wording_is_told_once(due: str, compare: Compare) -> None:
     first, second = compare(shown).remarks
     assert first == "worded differently in page: says 'Jump to what was found', this code 'Skip to the results'"
     assert second.startswith("worded differently in 21 places, one is table 2, caption: says '")
-
-
-def test_plots_of_another_size(due: str, compare: Compare, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"WIDTH": 500.0, "BOTTOM": 260.0, "TOP": 30.0, "LEFT": 40.0, "TICKS": 9}.items():
-        monkeypatch.setattr(charts, name, value)
-    for name, value in {"left": 40.0, "top": 30.0, "bottom": 260.0}.items():
-        monkeypatch.setattr(charts.Picture, name, value)
-    other = made(run.plan, run.store)  # whose description tells another time
-    there, here = (re.findall(r'<meta name="description-block" content="(\w+)">', text)[0] for text in (other, due))
-    shown = other.replace(there, here)
-    assert compare(shown).faults == ()
-    assert compare(shown).remarks == ("may look otherwise, as the tags are others: table 2, plot",)
-    y = re.search(r'<rect class="bar" x="[\d.]+" y="(\d+)', shown)
-    assert y
-    (fault,) = compare(f"{shown[: y.start(1)]}{int(y[1]) - 1}{shown[y.end(1) :]}").faults
-    assert re.fullmatch(r"table 2, plot: draws 23\.\d\d, what follows from the counts is 22\.88", fault)
-    for old, new in {">40</text>": ">60</text>", '<g class="s0">': '<g class="s1">', "V260": "V200"}.items():
-        assert old in shown
-        assert compare(shown.replace(old, new, 1)).faults, new
 
 
 def test_every_style_and_script_that_is_written_is_known(due: str) -> None:

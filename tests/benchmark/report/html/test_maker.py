@@ -9,11 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 import benchmark
+from benchmark.commands.verify import command
+from benchmark.errors import Exit
 from benchmark.execute.cluster.code import freeze
 from benchmark.paths import data_folder
 from benchmark.report.html import made, maker
+from benchmark.report.html.page import seal
+from benchmark.report.palette import class_colours
 from benchmark.sources import OURS, modules
 from benchmark.store import Store
 from benchmark.wording import duration
@@ -112,3 +117,39 @@ def test_the_same_code_is_the_same_wherever_it_is(tmp_path: Path, copy: Any) -> 
     where, digest = run_python(code, path=folder, cwd=tmp_path).split()
     assert Path(where).is_relative_to(folder)
     assert digest == maker.maker()
+
+
+@pytest.fixture
+def other_code(tmp_path: Path) -> Path:
+    """A copy of the software in which a module has another name, and durations are worded otherwise."""
+    folder = checkout(tmp_path / "other")
+    name = class_colours.__module__
+    for path in (folder / "benchmark").rglob("*.py"):
+        path.write_text(path.read_text().replace(name, f"{name}_of_classes"))
+    module = folder.joinpath(*name.split("."))
+    module.with_suffix(".py").rename(module.with_name(f"{module.name}_of_classes.py"))
+    said = folder.joinpath(*duration.__module__.split(".")).with_suffix(".py")
+    said.write_text(said.read_text().replace('{minutes} min"', '{minutes} minutes"'))
+    return folder
+
+
+def test_a_report_of_other_code_verifies_and_is_found_out_where_it_lies(
+    other_code: Path, store: Path, tmp_path: Path
+) -> None:
+    for result in store.rglob("result.json"):
+        result.write_text(json.dumps({**json.loads(result.read_text()), "wall_seconds": 181.7}))
+    path = tmp_path / "report.html"
+    select = ["--table", "2", "--profile", "smoke", "--seeds", "0", "--store", str(store), "--pictures", "0"]
+    code = "import sys; from benchmark.cli import main; sys.exit(main(sys.argv[1:]))"
+    run_python(code, "report", *select, "--out", str(path), path=other_code, cwd=tmp_path)
+    done = CliRunner().invoke(command, [str(path)], standalone_mode=False)
+    assert done.return_value == Exit.OK
+    notes = [line for line in done.stdout.splitlines() if line.startswith("note: ")]
+    assert "made by other code" in notes[0]
+    assert "worded differently in 13 places, one is stages: says 'Evaluate 12 stages, 36 minutes', this" in notes[1]
+    page = path.read_text()
+    for old, new in {">3 minutes<": ">4 minutes<", "<b>50.0</b>": "<b>50.1</b>"}.items():
+        path.write_text(seal(page.replace(old, new, 1)))
+        done = CliRunner().invoke(command, [str(path)], standalone_mode=False)
+        assert done.return_value == Exit.MISSED
+        assert done.stdout.count("WRONG: ") == 1

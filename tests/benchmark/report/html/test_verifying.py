@@ -28,14 +28,15 @@ SOME = settings(max_examples=12, deadline=None, suppress_health_check=SHARED)  #
 
 
 def shown_digits(page: str) -> list[int]:
-    """Return where digits stand that a reader sees: between the tags of the body."""
+    """Return where digits stand that a reader sees: between the tags of the body, and not those that spell a sign."""
     start, end = page.index("<body>"), page.index("<script")
+    signs = {place for found in re.finditer(r"&#\d+;", page[:end]) for place in range(*found.span())}
     return [
         found.start() + i
         for found in re.finditer(r">[^<]+<", page[:end])
         if found.start() > start
         for i, letter in enumerate(found.group())
-        if letter.isascii() and letter.isdigit()
+        if letter.isascii() and letter.isdigit() and found.start() + i not in signs
     ]
 
 
@@ -159,16 +160,60 @@ def test_a_damaged_description_is_a_fault(page: str, forge: Forge) -> None:
     assert "description: block" in verify(forge(found, found.replace('data-bytes="', 'data-bytes="1'))).faults[0]
 
 
-def test_pages_of_other_code_are_compared_by_their_numbers(
-    page: str, forge: Forge, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(verifying, "maker", lambda: "0" * 64)
-    found = verify(forge("Skip to the results", "Skip the nonsense"))
+def with_maker(page: str, path: Path, maker: str = "0" * 64) -> str:
+    """Return a page that says that other code made it."""
+    path.write_text(page)
+    old = read_page(path)
+    new = Block.of(old.content.model_copy(update={"maker": maker}).written())
+    block = next(found.group() for found in BLOCKS.finditer(page) if old.description in found.group())
+    forged = re.sub('data-bytes="[0-9]*">[^<]*<', f'data-bytes="{new.size}">{new.text}<', block)
+    return seal(page.replace(block, forged).replace(old.description, new.name))
+
+
+def test_a_page_of_other_code_may_word_things_differently(page: str, tmp_path: Path) -> None:
+    path = tmp_path / "other.html"
+    other = with_maker(page, path)
+    path.write_text(other)
+    (remark,) = verify(path).remarks
+    assert remark.startswith("the page was made by other code than this (version ")
+    assert verify(path).faults == ()
+    path.write_text(seal(other.replace("Skip to the results", "Skip the nonsense")))
+    found = verify(path)
     assert found.faults == ()
-    assert "made by other code" in found.remarks[0]
-    (fault,) = verify(forge("Skip to the results", "Skip the nonsense", sealed=False)).faults
+    assert found.remarks == (
+        remark,
+        "worded differently in page: says 'Skip the nonsense', this code 'Skip to the results'",
+    )
+
+
+def test_its_digests_and_its_seal_are_held_to_all_the_same(page: str, tmp_path: Path) -> None:
+    path = tmp_path / "other.html"
+    other = with_maker(page, path)
+    path.write_text(other.replace("Skip to the results", "Skip the nonsense"))
+    (fault,) = verify(path).faults
     assert fault.startswith("the file: its SHA-256 is not the one that it was sealed with")
-    assert len(verify(forge(">40.88<", ">41.88<")).faults) == 1
+    block = list(BLOCKS.finditer(other))[3].group()
+    path.write_text(seal(other.replace(block, "")))
+    assert "is missing" in verify(path).faults[0]
+
+
+@SOME
+@given(data=st.data())
+def test_any_digit_that_is_shown_by_what_claims_to_be_other_code(page: str, forge: Forge, data: st.DataObject) -> None:
+    path = forge()
+    other = with_maker(page, path)
+    place = data.draw(st.sampled_from(shown_digits(other)))
+    digit = data.draw(st.sampled_from("0123456789").filter(lambda one: one != other[place]))
+    path.write_text(seal(other[:place] + digit + other[place + 1 :]))
+    faults = verify(path).faults
+    assert faults
+    assert not any(fault.startswith("the file") for fault in faults)
+
+
+def test_words_that_this_code_would_not_say_are_a_forgery_where_it_is_said_to_have_made_them(forge: Forge) -> None:
+    found = verify(forge("Skip to the results", "Skip the nonsense"))
+    assert found.remarks == ()
+    assert "Skip the nonsense" in found.faults[0]
 
 
 def test_a_setting_that_was_not_used(page: str, forge: Forge) -> None:
