@@ -16,6 +16,7 @@ from benchmark.cli import main
 from benchmark.execute.cluster import submission
 from benchmark.execute.cluster.campaign import Campaign, campaigns
 from benchmark.execute.cluster.rounds import Round
+from benchmark.execute.cluster.submit import submit_round
 from benchmark.execute.messages import Finished
 from benchmark.execute.session import Session
 from benchmark.selection.last_run import arguments
@@ -316,6 +317,29 @@ def test_one_may_wait_for_the_jobs(
     assert captured.err.count("done ") >= 4, "progress is shown"
     assert ("failed: " in captured.err and "it broke\n  log: /the/log" in captured.err) == (state == "failed")
     assert ("no longer waiting; the jobs go on." in captured.err) == (state == "interrupted")
+
+
+def test_one_waits_for_what_is_made_before_the_display_is_there_too(
+    run: Run, queue: Queue, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from benchmark import report
+
+    def fast(campaign: Campaign, keys: Sequence[str]) -> Round:
+        made = submit_round(campaign, keys)
+        assert run("--executor", "inline", "--no-mlflow", "--quiet", cluster=False) == 0
+        return made
+
+    def watch(campaign: Campaign, observers: Sequence[Any]) -> Session:
+        ends = {key: Finished(key, "done", 1.0) for key in campaign.stages}
+        for event in ends.values():
+            observers[0].event(event)
+        return Session(ends, interrupted=False)
+
+    monkeypatch.setattr(submission, "submit_round", fast)
+    monkeypatch.setattr(submission, "watch", watch)
+    monkeypatch.setattr(report, "publish", lambda *_: SimpleNamespace(text="the table", files=()))
+    assert run("--wait", "--no-mlflow") == 0
+    assert "5 stages of 5 made now" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

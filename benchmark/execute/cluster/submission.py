@@ -86,7 +86,7 @@ def submitted(request: RunRequest, preset: Preset) -> tuple[Campaign, Round]:
 
 def awaited(request: RunRequest, campaign: Campaign) -> Session:
     """Show what becomes of a campaign until its jobs have ended. Ctrl-C leaves them alone."""
-    stages = request.plan.pending(campaign.store)
+    stages = [stage for stage in request.plan.stages if stage.key in campaign.stages]  # fast ones are complete by now
     shown = display(stages, len(stages), quiet=request.quiet)
     by_hand = request.mlflow and not over_http(tracking_uri(campaign.root))  # else the jobs themselves tell it
     try:
