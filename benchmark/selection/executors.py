@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 from click.core import ParameterSource
@@ -12,8 +12,13 @@ from benchmark.execute.executors import DEFAULT, ExecutorPlugin, Option, executo
 
 R = TypeVar("R")
 
+if TYPE_CHECKING:
+    _Choice = click.Choice[str]  # generic since click 8.2
+else:
+    _Choice = click.Choice
 
-class _Name(click.Choice[str]):
+
+class _Name(_Choice):
     """The name of an executor; the error for an unknown one says which are like it."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
