@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from benchmark.report.palette import class_colours
 from click.testing import CliRunner
 
 import benchmark
@@ -19,6 +18,7 @@ from benchmark.execute.cluster.code import freeze
 from benchmark.paths import data_folder
 from benchmark.report.html import made, maker
 from benchmark.report.html.page import seal
+from benchmark.report.plots.palette import class_colours
 from benchmark.sources import OURS, modules
 from benchmark.store import Store
 from benchmark.wording import duration
