@@ -154,10 +154,11 @@ def _invoke(arguments: list[str]) -> int:
 
 def _asked(arguments: list[str]) -> object:
     """Complete a command line if a shell asks for it, else do what it says and return what that returns."""
-    if COMPLETE in os.environ:
+    instruction = os.environ.get(COMPLETE)
+    if instruction:
         from benchmark.completion.shells import complete
 
-        complete(group, os.environ[COMPLETE])
+        complete(group, instruction)
         return None
     with group.make_context(program(), renewed(arguments)) as context:
         return group.invoke(context)

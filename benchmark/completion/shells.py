@@ -28,7 +28,7 @@ class _OneWord(ShellComplete):
 
 
 class _Zsh(_OneWord, ZshComplete):
-    """Zsh."""
+    """Helps need no care: zsh takes kind, value and help for three lines."""
 
 
 class _Fish(_OneWord, FishComplete):
