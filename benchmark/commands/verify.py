@@ -14,7 +14,9 @@ from benchmark.errors import Exit
 def command(file: Path, as_json: bool) -> int:
     """Compute every number in FILE, a report, again from the counts inside it, and check every digest and key.
 
-    Needs no store, no data and no network. Exit code 4 where anything differs; every place is named.
+    Needs no store, no data and no network. Exit code 4 where anything differs; every place is named. A report that
+    other code made may say the same in other words, which are noted; its numbers, names, verdicts and drawings may not
+    differ.
     """
     from benchmark.report.html import verify
 

@@ -10,7 +10,8 @@ The file consists of
 
 What is shown is a function of the blocks alone. ``write`` packs them (``collecting``), restores plan and store from
 them (``restoring``), and makes the page of these (``page``), so that it never shows what it does not hold. ``verify``
-does the same with the blocks of a file, and compares what comes out with what the file shows (``verifying``).
+does the same with the blocks of a file, and compares what comes out with what the file shows (``verifying``): to the
+last character where the same code made it (``maker``), and fact by fact where other code did (``comparing``).
 """
 
 import tempfile

@@ -47,7 +47,7 @@ class Content(Description):
     Attributes:
         format: raised by hand whenever older pages can no longer be read.
         software: version of this software.
-        maker: digest of its code that makes pages (``page.maker``).
+        maker: digest of its code that makes pages (``maker``).
         evaluator: ``EVALUATOR_VERSION`` of the counts.
         created: when, ISO 8601.
         counts: key of a finished evaluation -> its counts.

@@ -6,6 +6,7 @@ does it: heights on the scale beside them, places by the nearest label below.
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby, takewhile
 from typing import NamedTuple
 
 from benchmark.report.html.reading import Node
@@ -48,7 +49,7 @@ class Drawing(NamedTuple):
 
 
 class _Element(NamedTuple):
-    """An element, the class of the group that it is in, and the text that follows it at once."""
+    """An element, the class of the group that it is in, and the text up to the next tag."""
 
     node: Node
     series: str
@@ -76,22 +77,36 @@ def in_scale(node: Node) -> bool:
     return (node.kind, node.text, node.get("class")) == ("start", "text", "y")
 
 
+def depths(nodes: Iterable[Node]) -> Iterator[tuple[Node, int]]:
+    """Yield nodes, each with the number of pictures around it, its own tag among them."""
+    depth = 0
+    for node in nodes:
+        depth += (node.text, node.kind) == ("svg", "start")
+        yield node, depth
+        depth = max(0, depth - ((node.text, node.kind) == ("svg", "end")))
+
+
 def drawings(nodes: Iterable[Node]) -> list[Drawing]:
     """Return what is drawn, in order."""
     found: list[Drawing] = []
-    inside: list[Node] = []
-    depth = 0
-    for node in nodes:
-        if node.text == "svg":
-            depth += (node.kind == "start") - (node.kind == "end")
-        if depth > 0 or inside:
-            inside.append(node)
-        elif node.kind == "start" and node.text in _PAINTED:
-            found.append(Drawing(node.place, (node,)))
-        if inside and depth <= 0:
-            found.append(Drawing(inside[0].place, tuple(inside)))
-            inside = []
-    return [*found, *([Drawing(inside[0].place, tuple(inside))] if inside else [])]
+    for drawn, run in groupby(depths(nodes), key=lambda one: one[1] > 0):
+        inside = [node for node, _ in run]
+        if drawn:
+            found += [Drawing(picture[0].place, picture) for picture in _pictures(inside)]
+        else:
+            found += [Drawing(node.place, (node,)) for node in inside if node.kind == "start" and node.text in _PAINTED]
+    return found
+
+
+def _pictures(nodes: Sequence[Node]) -> Iterator[tuple[Node, ...]]:
+    """Yield pictures that follow one another, one by one."""
+    start = 0
+    for i, (node, depth) in enumerate(depths(nodes), 1):
+        if depth == 1 and (node.text, node.kind) == ("svg", "end"):
+            yield tuple(nodes[start:i])
+            start = i
+    if start < len(nodes):
+        yield tuple(nodes[start:])
 
 
 def fault(shown: Drawing, due: Drawing) -> str:
@@ -117,14 +132,14 @@ def fault(shown: Drawing, due: Drawing) -> str:
 def _elements(nodes: Iterable[Node]) -> Iterator[_Element]:
     groups = [""]
     listed = list(nodes)
-    for i, node in enumerate(listed):
+    for i, node in enumerate(listed, 1):
         if node.text == "g" and node.kind == "start":
             groups.append(node.get("class") or groups[-1])
         elif node.text == "g" and node.kind == "end" and len(groups) > 1:
             groups.pop()
         if node.kind == "start":
-            following = listed[i + 1 : i + 2]
-            yield _Element(node, groups[-1], "".join(one.text for one in following if one.kind == "text"))
+            texts = takewhile(lambda one: one.kind not in {"start", "end"}, listed[i:])
+            yield _Element(node, groups[-1], "".join(one.text for one in texts))
 
 
 def _drawn(element: _Element) -> Iterator[tuple[str, str | None]]:

@@ -56,7 +56,7 @@ class Texts:
     def compare(self, shown: Sequence[Unit], due: Sequence[Unit]) -> None:
         """Compare what a page says with what it should say."""
         for there, here in _aligned(shown, due):
-            if len(there) == len(here) == 1 and (there[0].place == here[0].place or not _computed(*there, *here)):
+            if len(there) == len(here) == 1 and _comparable(there[0], here[0]):
                 self._compare(there[0], here[0])
             else:
                 self._compare_several(there, here)
@@ -81,16 +81,16 @@ class Texts:
     def _compare_several(self, shown: Sequence[Unit], due: Sequence[Unit]) -> None:
         """Compare pieces that do not stand one for another: sentences may be told apart in another way."""
         there, here = (" ".join(unit.text for unit in several) for several in (shown, due))
-        if shown and due and not _computed(*shown, *due) and self._agree(shown, due):
+        if shown and due and not any(unit.number or unit.cell for unit in (*shown, *due)) and self._agree(shown, due):
             self._keep(due[0].place, there, here)
             return
         for unit in due:
-            if unit.number or unit.text in self._known or not agree([], self._facts(unit)):
+            if unit.number or unit.cell or unit.text in self._known or not agree([], self._facts(unit)):
                 self.faults.append(f"{unit.place}: {excerpts(unit.text, '')[0]!r} is missing")
             else:
                 self._keep(unit.place, "", unit.text)
         for unit in shown:
-            if unit.number or unit.sorts or self._facts(unit):
+            if unit.number or unit.cell or unit.sorts or self._facts(unit):
                 self.faults.append(f"{unit.place}: {excerpts(unit.text, '')[0]!r} should not be there")
             else:
                 self._keep(unit.place, unit.text, "")
@@ -102,7 +102,7 @@ class Texts:
         return hidden <= usual and agree(there, here, _exact(due, here))
 
     def _facts(self, unit: Unit) -> list[Fact]:
-        return (self._vocabularies.cells if unit.cell else self._vocabularies.sentences).facts(unit.text)
+        return (self._vocabularies.cells if unit.value else self._vocabularies.sentences).facts(unit.text)
 
     def _keep(self, place: str, shown: str, due: str) -> None:
         there, here = excerpts(shown, due)
@@ -128,8 +128,9 @@ def _verdicts() -> dict[str, str]:
     return {form.removeprefix("is ").removeprefix("are "): verdict for form, verdict in forms}
 
 
-def _computed(*units: Unit) -> bool:
-    return any(unit.number for unit in units)
+def _comparable(one: Unit, other: Unit) -> bool:
+    """Whether one piece may stand for another: both are cells or none is, and a number stays in its place."""
+    return one.cell is other.cell and (one.place == other.place or not (one.number or other.number))
 
 
 def _exact(due: Sequence[Unit], facts: Sequence[Fact]) -> float | None:

@@ -4,13 +4,13 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from benchmark.report.html.drawings import in_scale
+from benchmark.report.html.drawings import depths, in_scale
 from benchmark.report.html.reading import Node
 
 # Tags within a piece; every other one begins a new piece and ends it.
 _INLINE = {"a", "abbr", "b", "code", "em", "i", "small", "span", "strong", "sub", "sup"}
 _INLINE |= {"circle", "g", "image", "path", "rect", "svg", "use"}  # which have no text of their own
-_CELLS = {"td", "text", "title"}
+_CELLS = {"td", "th"}
 _SPOKEN = {"alt", "aria-label", "content", "data-tools", "label", "placeholder", "start", "value"}
 _BREAK = "\x1f"  # between the texts of two tags; whitespace to Python, but not to a reader
 _JOINED = re.compile(rf"(?<=[\d.,]){_BREAK}+(?=[\d.,])")
@@ -22,7 +22,8 @@ class Unit(NamedTuple):
     Attributes:
         place: where it stands (``reading.nodes``).
         number: whether the place is one whose text is computed from the counts.
-        cell: whether it is a value rather than a sentence: of a table, or of a drawing.
+        cell: whether it is in a cell of a table, which may be empty.
+        value: whether it is a value rather than words: in the body of a table, or in a drawing.
         text: blanks joined.
         sorts: what its column is sorted by, in its place.
     """
@@ -30,6 +31,7 @@ class Unit(NamedTuple):
     place: str
     number: bool
     cell: bool
+    value: bool
     text: str
     sorts: tuple[float, ...] = ()
 
@@ -45,13 +47,16 @@ def units(nodes: Iterable[Node]) -> list[Unit]:
 def _pieces(nodes: Iterable[Node]) -> Iterator[list[Node]]:
     """Yield nodes up to the next tag that begins or ends a piece, or the next place."""
     piece: list[Node] = []
-    for node in nodes:
+    scale = False
+    for node, depth in depths(nodes):
         breaks = node.kind in {"start", "end"} and node.text not in _INLINE
         if piece and (breaks or node.place != piece[-1].place):
-            yield piece
+            if not scale:
+                yield piece
             piece = []
+        scale = (scale and bool(piece)) or (depth > 0 and in_scale(node))
         piece.append(node)
-    if piece:
+    if piece and not scale:
         yield piece
 
 
@@ -59,14 +64,24 @@ def _said(piece: list[Node]) -> Iterator[Unit]:
     first = piece[0]
     for node in piece:
         for name, value in node.attributes:
-            if name in _SPOKEN and value and node.get("name") != "sha256" and not node.get("http-equiv"):
-                yield Unit(node.place, number=False, cell=False, text=" ".join(value.split()))
+            if name in _SPOKEN and value and not _unspoken(node):
+                yield Unit(node.place, number=False, cell=False, value=False, text=" ".join(value.split()))
     text = "".join(one.text if one.kind in {"text", "other"} else _BREAK for one in piece if one.kind != "code")
-    sorts = tuple(_number(value) for node in piece if (value := node.get("data-v")))
-    said = " ".join(_JOINED.sub("", text).split())
-    cell = first.kind == "start" and (first.text in _CELLS or first.get("scope") == "row")
-    if (said or sorts) and not in_scale(first):
-        yield Unit(first.place, first.number, cell, said, sorts)
+    unit = Unit(
+        place=first.place,
+        number=first.number,
+        cell=first.kind == "start" and first.text in _CELLS,
+        value=first.kind == "start" and (first.text in {"td", "text", "title"} or first.get("scope") == "row"),
+        text=" ".join(_JOINED.sub("", text).split()),
+        sorts=tuple(_number(value) for node in piece if (value := node.get("data-v"))),
+    )
+    if unit.text or unit.sorts or unit.cell:
+        yield unit
+
+
+def _unspoken(node: Node) -> bool:
+    """Whether what a tag says is checked elsewhere: the seal, and the policy."""
+    return node.text == "meta" and (node.get("name") == "sha256" or bool(node.get("http-equiv")))
 
 
 def _number(text: str) -> float:

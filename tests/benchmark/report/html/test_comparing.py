@@ -132,6 +132,8 @@ def test_rows_and_numbers_that_change_places(due: str, compare: Compare) -> None
     assert compare(due.replace(third, third + third)).faults
     cells = [re.findall(r"<td.*?</td>\n", one, re.DOTALL) for one in (first, second)]
     assert compare(due.replace(cells[0][0], "").replace(cells[1][0], cells[0][0] + cells[1][0])).faults
+    assert compare(due.replace(cells[0][0], f"<td></td>{cells[0][0]}")).faults
+    assert compare(due.replace(cells[0][0], "")).faults
     swapped = due.replace(first, first.replace(cells[0][0], cells[1][0]))
     assert compare(swapped.replace(second, second.replace(cells[1][0], cells[0][0]))).faults
 
@@ -151,6 +153,10 @@ def test_what_is_said_beside_what_follows(due: str, compare: Compare) -> None:
             "</header>": '</header><ol start="99"><li></ol>',
             '<nav aria-label="Contents">': '<nav aria-label="mIoU 99.9">',
             "<b>22.9</b>": "<b>9</b><b>22.9</b>",
+            "</h2>": '</h2><text class="y">99.9</text>',
+            "<h3>": '</svg><svg><text class="y">99.9</text></svg><h3>',
+            '<text class="y" x="26.0" y="220.0">0': '<text class="y" x="26.0" y="220.0">0<!-- -->9',
+            "</ul>": '</ul><input name="sha256" value="99.9">',
         },
     )
 
@@ -171,6 +177,7 @@ def test_what_a_browser_could_show_otherwise(due: str, compare: Compare) -> None
             "<b>22.9</b>": '<bdo dir="rtl">22.9</bdo>',
             ">22.88</td>": ' dir="rtl">22.88</td>',
             "Split 1: 22.88 ": "Split 1: \u202e22.88 ",
+            '<th scope="row">Basic': '<th scope="row" colspan="2">Basic',
         },
     )
 
