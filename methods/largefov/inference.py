@@ -4,9 +4,9 @@ import numpy as np
 import torch
 
 from benchmark.datasets.transforms import resize_image, resized_size
-from methods.bands import resized_bands
 from methods.largefov.network import LargeFov
 from methods.maskformer.network import normalise
+from methods.maskformer.upsampling import tiled_resize
 from methods.settings import InputSettings
 
 
@@ -24,6 +24,6 @@ def predict(model: LargeFov, image: np.ndarray, settings: InputSettings) -> np.n
     size = resized_size(height, width, settings.test_short, settings.test_longest)
     resized = torch.tensor(resize_image(image, size)).to(model.scores.weight.device)
     logits = model(normalise(resized[None]))  # (1, K, H, W)
-    bands = [logits[0]] if size == original else resized_bands(logits[0], original)
-    classes: np.ndarray = torch.cat([band.argmax(0) for band in bands]).cpu().numpy()
+    tiles = [logits[0]] if size == original else tiled_resize(logits[0], original)
+    classes: np.ndarray = torch.cat([tile.argmax(0) for tile in tiles]).cpu().numpy()
     return classes

@@ -6,8 +6,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from benchmark.datasets.transforms import resize_image, resized_size
-from methods.bands import resized, resized_bands
 from methods.maskformer.network import MaskFormer, normalise
+from methods.maskformer.upsampling import resized, tiled_resize
 from methods.settings import InputSettings
 
 BLOCK = 1 << 20  # scores held at once while the best class of each pixel is sought
@@ -19,7 +19,7 @@ def best_classes(
     """Return the class of the highest score sum_q p_q(c) sigmoid(m_q) at each pixel of one image, (H0, W0) int64.
 
     Resizing and summing over queries are both linear, so they may change places: Q maps are resized, not K. Maps and
-    scores at the original size exist for one band of pixels at a time only.
+    scores at the original size exist for one tile of pixels at a time only.
 
     Args:
         logits: (Q, K+1) of the last layer.
@@ -33,8 +33,8 @@ def best_classes(
     maps = resized(masks, padded_size).sigmoid_()[:, :height, :width]
     found = [
         (probabilities @ pixels).argmax(0)
-        for band in resized_bands(maps, original_size)
-        for pixels in torch.split(band.flatten(1), max(1, BLOCK // len(probabilities)), dim=1)
+        for tile in tiled_resize(maps, original_size)
+        for pixels in torch.split(tile.flatten(1), max(1, BLOCK // len(probabilities)), dim=1)
     ]
     return torch.cat(found).view(*original_size)
 

@@ -8,8 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from benchmark.datasets.transforms import resize_image
-from methods import bands
-from methods.maskformer import inference
+from methods.maskformer import inference, upsampling
 from methods.maskformer.inference import best_classes, padded, predict, predict_batch
 from methods.maskformer.network import MaskFormer, build_maskformer, normalise
 from methods.settings import InputSettings
@@ -45,15 +44,15 @@ def reference_scores(
 
 
 @pytest.mark.parametrize("original", [(40, 53), (90, 70), (60, 80), (33, 20)])
-@pytest.mark.parametrize("held", [1 << 27, 20 * 100 * 7, 1], ids=["at once", "bands", "single rows"])
+@pytest.mark.parametrize("values", [1 << 27, 20 * 100 * 7, 1], ids=["at once", "tiles", "single rows"])
 def test_classes_are_the_argmax_of_the_formulas_scores(
-    monkeypatch: pytest.MonkeyPatch, original: tuple[int, int], held: int
+    monkeypatch: pytest.MonkeyPatch, original: tuple[int, int], values: int
 ) -> None:
     torch.manual_seed(0)
     logits, masks = 3 * torch.randn(20, 8), 3 * torch.randn(20, 16, 24)
     expected = reference_scores(logits, masks, (64, 96), (60, 80), original)
     monkeypatch.setattr(inference, "BLOCK", 100)
-    monkeypatch.setattr(bands, "HELD", held)
+    monkeypatch.setattr(upsampling, "TILE_VALUES", values)
     found = best_classes(logits, masks, (64, 96), (60, 80), original)
     assert found.shape == original
     chosen = expected.gather(0, found[None])[0]
