@@ -85,8 +85,8 @@ class TrainingSettings:
     warmup: Natural = 0
     poly: Weight = 0.9
     log_every: Count = 50
-    emulate_world_size: Count = 1  # losses normalised over this many groups of the batch, as on so many GPUs [5.4]
-    micro_batch: Natural = 0  # images a backward pass, for memory; 0 is the whole group. Not with pixel pairs
+    emulate_world_size: Count = 1  # ranks that share the batch, each with its own normalisers, as so many GPUs [5.4]
+    micro_batch: Natural = 0  # images a backward pass, for memory; 0 is a rank's whole share. Not with pixel pairs
     precision: Precision = "fp32"  # of convolutions and products on a GPU; bf16: of the network's forward pass alone
     channels_last: bool = False  # hold the weights in that layout; images come in it anyway
     snapshots: Count = identity_if_changed(1)  # networks kept, equally far apart; the last one is the trained network

@@ -12,13 +12,13 @@ from benchmark.errors import BenchmarkError
 from benchmark.settings import from_json
 from benchmark.stage import StageContext
 from methods.largefov.network import LargeFov
-from methods.maskformer.losses import LOGIT_5_PERCENT, group_sums, segmentation_loss
+from methods.maskformer.losses import LOGIT_5_PERCENT, segmentation_loss, share_sums
 from methods.maskformer.network import MaskFormer, build_maskformer, parameter_groups
 from methods.pseudo_labels import PseudoLabelledImages
 from methods.settings import InputSettings, MaskFormerSettings, TrainingSettings
 from methods.training.batches import Batch, CropSource, TrainingImages
 from methods.training.distributed import together
-from methods.training.groups import Groups
+from methods.training.emulated_ranks import EmulatedRanks
 from methods.training.loading import Loader
 from methods.training.loop import Losses, train
 from methods.training.precision import forward
@@ -76,18 +76,18 @@ def train_supervised(context: StageContext) -> Mapping[str, Any]:
     view = context.training_view()
     images = TrainingImages(crop_source(context, view), from_json(InputSettings, p["input"]), seed, context.device)
     model = new_network(context, settings, len(view.classes), seed, channels_last=schedule.channels_last)
-    groups = Groups(model, schedule, seed)
+    emulated = EmulatedRanks(model, schedule, seed)
 
     def losses(step: int) -> Iterator[Losses]:
         batch = loader.batch(step)
-        masks = groups.masks(batch)
-        for _, group in groups.of(step, batch):
-            yield from in_passes(model, group, settings, schedule, masks)
+        masks = emulated.masks(batch)
+        for _, share in emulated.shares(step, batch):
+            yield from in_passes(model, share, settings, schedule, masks)
 
     loader = Loader(
         images,
         lambda step: images.indices(step, schedule.batch),
-        groups.slots,
+        emulated.slots,
         schedule.iterations,
         context.hints.get("workers", 0),
     )
@@ -104,25 +104,25 @@ def train_supervised(context: StageContext) -> Mapping[str, Any]:
 
 def in_passes(
     model: MaskFormer,
-    group: Batch,
+    share: Batch,
     settings: MaskFormerSettings,
     schedule: TrainingSettings,
     masks: float,
     complementary_weight: float = 0.0,
     theta: float = LOGIT_5_PERCENT,
 ) -> Iterator[Losses]:
-    """Yield the losses of at most ``micro_batch`` images of a group at once; they add up to those of the group.
+    """Yield the losses of at most ``micro_batch`` images of a share at once; they add up to those of the share.
 
     Args:
         model: in training mode.
-        group: of images.
+        share: of an emulated rank.
         settings: of the network.
         schedule: micro_batch and precision.
         masks: what the mask losses are divided by.
         complementary_weight, theta: as in ``segmentation_loss``.
     """
-    sums = group_sums(group.targets, settings) if 0 < schedule.micro_batch < len(group) else None
-    for part in group.parts(schedule.micro_batch):
+    sums = share_sums(share.targets, settings) if 0 < schedule.micro_batch < len(share) else None
+    for part in share.parts(schedule.micro_batch):
         yield segmentation_loss(
             forward(model, part.images, schedule.precision),
             part.targets,

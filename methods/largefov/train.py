@@ -17,7 +17,7 @@ from methods.settings import InputSettings, LargeFovSettings, MaskFormerSettings
 from methods.supervised import crop_source, on_backbone
 from methods.training.batches import TrainingImages
 from methods.training.loading import Loader
-from methods.training.loop import Groups, Losses, adamw, train
+from methods.training.loop import Losses, ParameterGroups, adamw, train
 from methods.training.precision import forward
 from methods.weights.checkpoints import MODEL_FILE, save_model
 
@@ -53,7 +53,7 @@ def train_largefov(context: StageContext) -> Mapping[str, Any]:
         context.hints.get("workers", 0),
     )
 
-    def sgd(groups: Groups) -> torch.optim.Optimizer:
+    def sgd(groups: ParameterGroups) -> torch.optim.Optimizer:
         return torch.optim.SGD(groups, momentum=settings.momentum, foreach=True)
 
     def save(path: Path) -> None:

@@ -34,8 +34,8 @@ class Pairs(NamedTuple):
         return Pairs(*(field[keep] for field in self))
 
 
-class GroupSums(NamedTuple):
-    """What two means of a group of images divide by, where the group passes in parts. Every target gets matched.
+class ShareSums(NamedTuple):
+    """What two means of an emulated rank's share divide by, where it passes in parts. Every target gets matched.
 
     Attributes:
         query_weights: of all queries of a layer in the classification loss.
@@ -46,12 +46,12 @@ class GroupSums(NamedTuple):
     novel_images: int
 
 
-def group_sums(targets: Sequence[Target], settings: MaskFormerSettings) -> GroupSums:
-    """Return the sums of a group from its targets."""
+def share_sums(targets: Sequence[Target], settings: MaskFormerSettings) -> ShareSums:
+    """Return the sums of a share from its targets."""
     matched = sum(len(target.labels) for target in targets)
     unmatched = settings.queries * len(targets) - matched
     novel_images = sum(not bool(target.has_mask.all()) for target in targets)
-    return GroupSums(matched + settings.no_object_weight * unmatched, novel_images)
+    return ShareSums(matched + settings.no_object_weight * unmatched, novel_images)
 
 
 def segmentation_loss(
@@ -63,7 +63,7 @@ def segmentation_loss(
     complementary_weight: float = 0.0,
     theta: float = LOGIT_5_PERCENT,
     mask_normaliser: Literal["with_mask", "all"] | float = "with_mask",
-    sums: GroupSums | None = None,
+    sums: ShareSums | None = None,
 ) -> dict[str, Tensor]:
     """Return the loss terms, each summed over the layers and unweighted, and their weighted sum ``total``.
 
@@ -76,7 +76,7 @@ def segmentation_loss(
         theta: logit of the constant ignore proposal; -50 or less means none.
         mask_normaliser: M, what the mask losses are divided by: the number of targets with a mask (SimFormer), of all
             targets (MaskFormer), or that number itself, where it is to be the mean over several processes.
-        sums: of the group that these images are a part of; the losses of its parts then add up to those of the group.
+        sums: of the share that these images are a part of; the losses of its parts then add up to those of the share.
 
     Returns:
         ``class``, ``focal``, ``dice``, ``complementary`` and ``total``, scalars.
@@ -99,7 +99,7 @@ def _weighted_terms(
     complementary_weight: float,
     theta: float,
     mask_normaliser: Literal["with_mask", "all"] | float,
-    sums: GroupSums | None,
+    sums: ShareSums | None,
 ) -> dict[str, Tensor]:
     """Return the terms of ``segmentation_loss`` for given pairs."""
     labels = torch.cat([target.labels for target in targets])  # (sum T,)
@@ -143,7 +143,7 @@ def classification_loss(
         labels: (sum T,) classes of all targets.
         pairs: all matched pairs; queries in none are to say "no object".
         no_object_weight: weight of those; a layer's loss is sum w CE / sum w.
-        normaliser: sum w of the group that these images are a part of.
+        normaliser: sum w of the share that these images are a part of.
     """
     no_object = logits.shape[-1] - 1
     wanted = torch.full(logits.shape[:3], no_object, device=logits.device)  # (L, B, Q)
@@ -185,7 +185,7 @@ def complementary_loss(
         covered: (B, H, W) bool, True on base classes and padding.
         pairs: of novel targets, those of one image and layer side by side.
         theta: logit of the constant ignore proposal; -50 or less means none.
-        novel_images: number of images with novel targets in the group that these images are a part of.
+        novel_images: number of images with novel targets in the share that these images are a part of.
     """
     if not len(pairs.target):
         return output.features.new_zeros(())

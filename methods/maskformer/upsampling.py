@@ -1,8 +1,8 @@
-"""Maps resized bilinearly, pixels as areas: as two matrix products where gradients flow, in tiles where maps are large.
+"""Bilinear resizing: two matrix products where gradients flow, tiles of rows where maps are large.
 
-``upsampled`` gives the values of ``interpolate(mode="bilinear", align_corners=False)`` to rounding. Its backward pass is
-deterministic on a GPU, where that of ``interpolate`` is not, and several times faster on small maps. ``tiled_resize``
-needs no gradient: it makes the maps of an image of any size a few rows at a time, so that none is too large for memory.
+Both give the values of ``interpolate(mode="bilinear", align_corners=False)`` to rounding. The backward pass of
+``upsampled`` is deterministic on a GPU, where that of ``interpolate`` is not, and several times faster on small maps.
+``tiled_resize`` never holds more than a tile, so that no image is too large for memory.
 """
 
 from collections.abc import Iterator, Sequence

@@ -23,8 +23,8 @@ def check_network(settings: MaskFormerSettings) -> None:
         )
 
 
-def check_groups(settings: TrainingSettings) -> None:
-    """Raise BenchmarkError unless the batch divides into equal groups, one for each emulated process."""
+def check_emulated_ranks(settings: TrainingSettings) -> None:
+    """Raise BenchmarkError unless the batch divides equally among the emulated ranks."""
     if settings.batch % settings.emulate_world_size:
         raise BenchmarkError(
             f"training.batch = {settings.batch} does not divide among {settings.emulate_world_size} emulated "
@@ -32,18 +32,18 @@ def check_groups(settings: TrainingSettings) -> None:
         )
 
 
-def check_passes(name: str, micro_batch: int, group: int, trained_norms: str) -> None:
-    """Raise BenchmarkError where a group is to pass in parts, but its batch norms learn from all that passes at once.
+def check_passes(name: str, micro_batch: int, images: int, trained_norms: str) -> None:
+    """Raise BenchmarkError where images are to pass in parts, but batch norms learn from all that passes at once.
 
     Args:
         name: dotted, of the setting.
-        micro_batch: its value; 0, or the group's size and more, is the whole group.
-        group: images in it.
+        micro_batch: its value; 0, or as many as there are and more, is all of them.
+        images: of an emulated rank, or of the batch.
         trained_norms: what has such norms, and the way out; empty for none.
     """
-    if trained_norms and 0 < micro_batch < group:
+    if trained_norms and 0 < micro_batch < images:
         raise BenchmarkError(
-            f"{name} = {micro_batch} would cut a group of {group} images, and change the result: {trained_norms}"
+            f"{name} = {micro_batch} would cut a share of {images} images, and change the result: {trained_norms}"
         )
 
 

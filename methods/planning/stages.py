@@ -12,7 +12,7 @@ from benchmark.registry import Cell
 from benchmark.settings import to_json
 from benchmark.stage import Stage, Work
 from methods.planning import workloads as work
-from methods.planning.checks import check_groups, check_network, check_passes
+from methods.planning.checks import check_emulated_ranks, check_network, check_passes
 from methods.settings import (
     EvaluationSettings,
     InputSettings,
@@ -138,15 +138,15 @@ def network_params(cell: Cell, trained_norms: str = "") -> dict[str, Any]:
 
 def _schedule(cell: Cell, trained_norms: str) -> TrainingSettings:
     settings: TrainingSettings = cell.settings["training"]
-    check_groups(settings)
+    check_emulated_ranks(settings)
     norms = trained_norms or (NARROW if cell.settings["maskformer"].backbone == "narrow" else "")
     return _in_passes(settings, "training", settings.batch // settings.emulate_world_size, norms)
 
 
-def _in_passes(settings: S, section: str, group: int, trained_norms: str) -> S:
+def _in_passes(settings: S, section: str, images: int, trained_norms: str) -> S:
     """Return the settings, without a limit on the images of a pass that limits nothing. Raises as ``check_passes``."""
-    check_passes(f"{section}.micro_batch", settings.micro_batch, group, trained_norms)
-    return replace(settings, micro_batch=0) if settings.micro_batch >= group else settings
+    check_passes(f"{section}.micro_batch", settings.micro_batch, images, trained_norms)
+    return replace(settings, micro_batch=0) if settings.micro_batch >= images else settings
 
 
 def hints(cell: Cell) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from methods.settings import SimFormerSettings, TrainingSettings
 
 PAIRS = {"": "cross", "retrained": "cross", "pseudo_labels": "cross", "self_pair": "self", "basic": "none"}
 COCO, ADE = "coco-stuff-10k", "ade20k"
-SIMNET = "SimNet trains its batch norms. Set it to 0; raise training.emulate_world_size for smaller groups."
+SIMNET = "SimNet trains its batch norms. Set it to 0; raise training.emulate_world_size for smaller shares."
 
 # What the released code does where the text says otherwise, or says nothing (specification, section 10).
 OFFICIAL: Mapping[str, Any] = {

@@ -20,7 +20,7 @@ from methods.simformer.transfer import SimilarityTransfer
 from methods.supervised import in_passes, new_network
 from methods.training.batches import Batch, TrainingImages
 from methods.training.distributed import together
-from methods.training.groups import Groups, replicas
+from methods.training.emulated_ranks import EmulatedRanks, replicas
 from methods.training.loading import Loader
 from methods.training.loop import Losses, train
 from methods.training.precision import forward
@@ -75,45 +75,45 @@ def train_simformer(context: StageContext) -> Mapping[str, Any]:
     )
     model = new_network(context, network, len(view.classes), seed, channels_last=schedule.channels_last)
     modules = nn.ModuleDict({"model": model})
-    transfers: list[SimilarityTransfer] = []  # one a group, with one set of parameters
+    transfers: list[SimilarityTransfer] = []  # one an emulated rank, with one set of parameters
     if pairs != "none":
         transfer = SimilarityTransfer(settings, network.feature_channels, len(view.classes), view.novel)
         transfers = replicas(transfer.to(context.device), schedule.emulate_world_size)
         modules["transfer"] = nn.ModuleList(transfers)
-    groups = Groups(model, schedule, seed)
+    emulated = EmulatedRanks(model, schedule, seed)
     partner = partner_indices(pairs, settings, schedule.batch // schedule.emulate_world_size, context.device)
 
     def losses(step: int) -> Iterator[Losses]:
         batch = loader.batch(step)
-        masks = groups.masks(batch)
-        for number, group in groups.of(step, batch):
+        masks = emulated.masks(batch)
+        for rank, share in emulated.shares(step, batch):
             if transfers:
-                points = torch_generator(seed, "points", step, number, device=context.device)
-                yield with_pairs(group, transfers[number], points, masks)
+                points = torch_generator(seed, "points", step, rank, device=context.device)
+                yield with_pairs(share, transfers[rank], points, masks)
             else:
                 weight, theta = settings.complementary_weight, settings.theta
-                yield from in_passes(model, group, network, schedule, masks, weight, theta)
+                yield from in_passes(model, share, network, schedule, masks, weight, theta)
 
-    def with_pairs(group: Batch, transfer: SimilarityTransfer, points: torch.Generator, masks: float) -> Losses:
-        output = forward(model, group.images, schedule.precision)
+    def with_pairs(share: Batch, transfer: SimilarityTransfer, points: torch.Generator, masks: float) -> Losses:
+        output = forward(model, share.images, schedule.precision)
         terms = segmentation_loss(
             output,
-            group.targets,
-            group.pad,
+            share.targets,
+            share.pad,
             network,
             complementary_weight=settings.complementary_weight,
             theta=settings.theta,
             mask_normaliser=masks,
         )
         with record_function("step: SimNet and distillation"):
-            similarity, distillation = transfer(output, group, partner, points)
+            similarity, distillation = transfer(output, share, partner, points)
         total = terms["total"] + settings.similarity_weight * similarity + settings.distillation_weight * distillation
         return terms | {"total": total, "similarity": similarity, "distillation": distillation}
 
     loader = Loader(
         images,
         lambda step: drawn.indices(step, schedule.batch),
-        groups.slots,
+        emulated.slots,
         schedule.iterations,
         context.hints.get("workers", 0),
     )

@@ -1,4 +1,4 @@
-"""Similarity transfer: the two pair losses of SimFormer on one group of images [4.4, 4.5]."""
+"""Similarity transfer: the two pair losses of SimFormer on the images of one rank [4.4, 4.5]."""
 
 import torch
 from torch import Tensor, nn

@@ -1,8 +1,8 @@
 """One training by several processes, one for each GPU, all of them making the same step.
 
-Every process runs the same stage function, which ``together`` makes meet the others. Process r of R computes groups
-r, r + R, ... of the groups that ``training.emulate_world_size`` cuts a batch into (the ``shares`` of the stage), and
-the gradients are added up over the processes before each step (``methods.training.groups``,
+Every process runs the same stage function, which ``together`` makes meet the others. Process r of R computes the
+emulated ranks r, r + R, ... among which ``training.emulate_world_size`` divides a batch (the ``shares`` of the stage),
+and the gradients are added up over the processes before each step (``methods.training.emulated_ranks``,
 ``methods.training.loop``). So a stage gives what one process gives, but for the order in which numbers are added. The
 first process alone logs, saves checkpoints and writes results; a request to stop that reaches any of them stops all
 before the same step, and a run goes on from a checkpoint with another number of processes as well.
@@ -109,11 +109,11 @@ def copy_to_all(tensors: Sequence[Tensor], owner: int) -> None:
             dist.broadcast(tensor, owner)
 
 
-def check_share(groups: int) -> None:
-    """Raise BenchmarkError unless every process gets the same number of groups of a batch."""
-    if groups % size():
+def check_share(ranks: int) -> None:
+    """Raise BenchmarkError unless every process gets the same number of emulated ranks."""
+    if ranks % size():
         raise BenchmarkError(
-            f"a batch of this training is {plural(groups, 'group')}, which {size()} processes cannot share "
+            f"this training emulates {plural(ranks, 'rank')}, which {size()} processes cannot share "
             f"equally: start another number of processes, or set training.emulate_world_size to a multiple of {size()}."
         )
 

@@ -21,7 +21,7 @@ from methods.training.snapshots import Snapshots, iterations_kept
 CHECKPOINT_SECONDS = 30.0
 
 Losses = dict[str, Tensor]
-Groups = Sequence[dict[str, Any]]
+ParameterGroups = Sequence[dict[str, Any]]
 
 
 class TrainingDivergedError(BenchmarkError):
@@ -34,7 +34,7 @@ def learning_rate_factor(step: int, settings: TrainingSettings) -> float:
     return float(warm * (1 - step / settings.iterations) ** settings.poly)
 
 
-def adamw(groups: Groups) -> torch.optim.Optimizer:
+def adamw(groups: ParameterGroups) -> torch.optim.Optimizer:
     """Return AdamW over parameter groups [2.6]."""
     return torch.optim.AdamW(groups, fused=True)
 
@@ -42,13 +42,13 @@ def adamw(groups: Groups) -> torch.optim.Optimizer:
 def train(
     context: StageContext,
     modules: nn.ModuleDict,
-    groups: Groups,
+    groups: ParameterGroups,
     losses: Callable[[int], Iterable[Losses]],
     settings: TrainingSettings,
     *,
     seed: int,
     replicas: Sequence[nn.Module] = (),
-    optimiser_of: Callable[[Groups], torch.optim.Optimizer] = adamw,
+    optimiser_of: Callable[[ParameterGroups], torch.optim.Optimizer] = adamw,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
     save: Callable[[Path], None] | None = None,
 ) -> dict[str, float]:
@@ -59,12 +59,12 @@ def train(
         modules: everything with state: networks and criteria.
         groups: parameter groups of the optimiser; their ``lr`` is the initial one.
         losses: step -> one loss dict for each backward pass of this process, with the key ``total``. They are summed
-            over passes and processes and divided by ``settings.emulate_world_size``: the passes of a group add up to
-            its loss. Each is used for backward before the next is asked for, so that memory holds one graph.
+            over passes and processes and divided by ``settings.emulate_world_size``: the passes of an emulated rank
+            add up to its loss. Each is used for backward before the next is asked for, so that memory holds one graph.
         settings: the schedule, and how precisely the steps compute.
         seed: of dropout and of everything else that draws from torch's global generator. Step t starts from a state
             that depends on (seed, t) alone: a resumed run goes on bit for bit on CPU.
-        replicas: of ``modules``, one a group; the buffers of each are those of the process that computes its group.
+        replicas: of ``modules``, one an emulated rank; the buffers of each are those of the process that computes it.
         optimiser_of: makes the optimiser of the groups; its state is part of every checkpoint.
         checkpoint_seconds: time between checkpoints.
         save: writes the network into a file. It is called for each of ``settings.snapshots`` but the last, which is the
@@ -72,7 +72,7 @@ def train(
 
     Raises:
         TrainingDivergedError: a loss is NaN or infinite.
-        BenchmarkError: the processes cannot share the groups, or found different checkpoints.
+        BenchmarkError: the processes cannot share the emulated ranks, or found different checkpoints.
         StageInterrupted: after a checkpoint, when the context asks to stop.
     """
     distributed.check_share(settings.emulate_world_size)
@@ -132,8 +132,8 @@ def _snapshots(context: StageContext, settings: TrainingSettings, save: Callable
     return Snapshots(context.scratch, iterations_kept(settings.iterations, settings.snapshots), save)
 
 
-def _backward(passes: Iterable[Losses], parameters: Sequence[Tensor], groups: int, step: int) -> dict[str, float]:
-    """Leave the mean gradient of the groups in the parameters; return the mean of each loss."""
+def _backward(passes: Iterable[Losses], parameters: Sequence[Tensor], ranks: int, step: int) -> dict[str, float]:
+    """Leave the mean gradient of the emulated ranks in the parameters; return the mean of each loss."""
     sums: dict[str, float] = {}
     for terms in passes:
         with record_function("step: backward"):
@@ -142,9 +142,9 @@ def _backward(passes: Iterable[Losses], parameters: Sequence[Tensor], groups: in
             sums[name] = sums.get(name, 0.0) + float(value.detach())
     distributed.add_gradients(parameters)
     everywhere = distributed.added(list(sums.values()), parameters[0].device)
-    if groups > 1:
-        torch._foreach_div_([p.grad for p in parameters if p.grad is not None], groups)
-    values = {name: value / groups for name, value in zip(sums, everywhere, strict=True)}
+    if ranks > 1:
+        torch._foreach_div_([p.grad for p in parameters if p.grad is not None], ranks)
+    values = {name: value / ranks for name, value in zip(sums, everywhere, strict=True)}
     if not all(math.isfinite(v) for v in values.values()):
         shown = ", ".join(f"{name} = {value:g}" for name, value in values.items())
         raise TrainingDivergedError(
@@ -168,8 +168,8 @@ class Checkpoint:
 
     def save(self, step: int, window: list[dict[str, float]]) -> None:
         """Write everything that the steps from ``step`` on depend on; all processes call it, the first writes."""
-        for group, replica in enumerate(self.replicas):
-            distributed.copy_to_all(list(replica.buffers()), owner=group % distributed.size())
+        for rank, replica in enumerate(self.replicas):
+            distributed.copy_to_all(list(replica.buffers()), owner=rank % distributed.size())
         if distributed.rank() > 0:
             return
         state = {

@@ -7,7 +7,7 @@ import pytest
 
 from benchmark.errors import BenchmarkError
 from benchmark.plan import build_plan
-from methods.planning.checks import check_groups, check_network, check_pairs, check_passes, check_points
+from methods.planning.checks import check_emulated_ranks, check_network, check_pairs, check_passes, check_points
 from methods.settings import MaskFormerSettings, TrainingSettings
 
 
@@ -70,8 +70,8 @@ def test_what_does_not_fit_together_is_refused_when_the_plan_is_made() -> None:
 
 
 def test_a_group_that_batch_norms_learn_from_cannot_pass_in_parts() -> None:
-    text = "training.micro_batch = 1 would cut a group of 4 images, and change the result: "
-    way_out = "Set it to 0; raise training.emulate_world_size for smaller groups."
+    text = "training.micro_batch = 1 would cut a share of 4 images, and change the result: "
+    way_out = "Set it to 0; raise training.emulate_world_size for smaller shares."
     basic, pairs = refusal(training__micro_batch=1).splitlines()
     assert basic.startswith(f"{text}backbone 'narrow' trains its batch norms.")
     assert pairs == f"{text}SimNet trains its batch norms. {way_out}"
@@ -91,7 +91,7 @@ def test_a_table_is_named_where_it_sets_the_value(tmp_path: Path) -> None:
 
 def test_limits_themselves_are_allowed() -> None:
     check_pairs(8, 4)
-    check_groups(TrainingSettings(batch=8, emulate_world_size=8))
+    check_emulated_ranks(TrainingSettings(batch=8, emulate_world_size=8))
     check_passes("training.micro_batch", 2, 2, "SimNet.")
     check_passes("training.micro_batch", 1, 2, "")
     check_points(256, 61)  # a crop of 61 pixels has a map of 16

@@ -28,12 +28,12 @@ def test_a_process_that_nobody_launched_is_alone() -> None:
     assert distributed.added([1.5, 2.0], "cpu") == [1.5, 2.0]
 
 
-def test_processes_that_cannot_share_the_groups_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_processes_that_cannot_share_the_ranks_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(distributed, "size", lambda: 4)
     distributed.check_share(8)
-    with pytest.raises(BenchmarkError, match=r"1 group, which 4 processes .* to a multiple of 4"):
+    with pytest.raises(BenchmarkError, match=r"1 rank, which 4 processes .* to a multiple of 4"):
         distributed.check_share(1)
-    with pytest.raises(BenchmarkError, match="6 groups"):
+    with pytest.raises(BenchmarkError, match="6 ranks"):
         distributed.check_share(6)
 
 

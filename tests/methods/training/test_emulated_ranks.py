@@ -1,4 +1,4 @@
-"""Groups of a batch: who computes them, what they share, and passes that add up to a group."""
+"""Emulated ranks: who computes them, what they share, and passes that add up to a share."""
 
 import copy
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from methods.simformer.transfer import SimilarityTransfer
 from methods.supervised import in_passes
 from methods.training import distributed
 from methods.training.batches import Batch, TrainingImages
-from methods.training.groups import Groups, replicas
+from methods.training.emulated_ranks import EmulatedRanks, replicas
 
 INPUT = InputSettings(train_short=(64,), train_longest=256, crop=64, colour_jitter=False)
 NETWORK = MaskFormerSettings("narrow", 8, "", 16, 16, 2, 32, 2, queries=24, dropout=0.0, memory_stride=8)
@@ -33,40 +33,40 @@ def small() -> MaskFormer:
     return build_maskformer(NETWORK, 20)
 
 
-def test_one_process_computes_all_groups_and_several_share_them(batch: Batch, monkeypatch: pytest.MonkeyPatch) -> None:
-    alone = Groups(small(), SCHEDULE, seed=0)
+def test_one_process_computes_all_ranks_and_several_share_them(batch: Batch, monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = EmulatedRanks(small(), SCHEDULE, seed=0)
     assert alone.slots == tuple(range(8))
-    assert [number for number, _ in alone.of(0, batch)] == [0, 1, 2, 3]
+    assert [number for number, _ in alone.shares(0, batch)] == [0, 1, 2, 3]
     monkeypatch.setattr(distributed, "size", lambda: 2)
     monkeypatch.setattr(distributed, "rank", lambda: 1)
-    second = Groups(small(), SCHEDULE, seed=0)
+    second = EmulatedRanks(small(), SCHEDULE, seed=0)
     assert second.slots == (2, 3, 6, 7)
     own = Batch(batch.images[[2, 3, 6, 7]], [batch.targets[i] for i in second.slots], batch.labels, batch.pad, [])
-    seen = {number: images.images for number, images in second.of(0, own)}
+    seen = {number: images.images for number, images in second.shares(0, own)}
     assert list(seen) == [1, 3]
     assert torch.equal(seen[3], batch.images[6:])
 
 
-def test_masks_are_the_mean_over_the_groups(batch: Batch) -> None:
+def test_masks_are_the_mean_over_the_ranks(batch: Batch) -> None:
     masks = sum(int(target.has_mask.sum()) for target in batch.targets)
-    assert Groups(small(), SCHEDULE, seed=0).masks(batch) == masks / 4
+    assert EmulatedRanks(small(), SCHEDULE, seed=0).masks(batch) == masks / 4
 
 
-def test_what_a_group_draws_depends_on_the_group_and_not_on_who_computes_it(batch: Batch) -> None:
-    groups = Groups(small(), SCHEDULE, seed=0)
+def test_what_a_rank_draws_depends_on_the_rank_and_not_on_who_computes_it(batch: Batch) -> None:
+    ranks = EmulatedRanks(small(), SCHEDULE, seed=0)
     torch.manual_seed(9)
-    first = [torch.rand(2) for _ in groups.of(3, batch)]
+    first = [torch.rand(2) for _ in ranks.shares(3, batch)]
     torch.manual_seed(9)
-    drawn = [torch.rand(5)[:2] for _ in groups.of(3, batch)]
+    drawn = [torch.rand(5)[:2] for _ in ranks.shares(3, batch)]
     assert all(torch.equal(one, other) for one, other in zip(first, drawn, strict=True))
     assert not torch.equal(first[1], first[2])
-    assert not torch.equal(first[1], [torch.rand(2) for _ in groups.of(4, batch)][1])
+    assert not torch.equal(first[1], [torch.rand(2) for _ in ranks.shares(4, batch)][1])
 
 
-def test_the_network_remembers_the_statistics_of_the_first_group_alone(batch: Batch) -> None:
+def test_the_network_remembers_the_statistics_of_rank_0_alone(batch: Batch) -> None:
     model, only_first = small().train(), small().train()
-    for _, group in Groups(model, SCHEDULE, seed=0).of(0, batch):
-        model(group.images)
+    for _, share in EmulatedRanks(model, SCHEDULE, seed=0).shares(0, batch):
+        model(share.images)
     only_first(batch.part(0, 2).images)
     fresh = small().state_dict()
     found = model.state_dict()
@@ -91,7 +91,7 @@ def test_replicas_share_parameters_and_nothing_else() -> None:
 
 
 def gradients(model: nn.Module, batch: Batch, schedule: TrainingSettings) -> tuple[Sequence[Tensor], dict[str, float]]:
-    """Return the gradients of one group, and its losses, added up over the passes."""
+    """Return the gradients of one rank, and its losses, added up over the passes."""
     model = copy.deepcopy(model)
     values: dict[str, float] = {}
     masks = float(sum(target.has_mask.sum() for target in batch.targets))
@@ -102,7 +102,7 @@ def gradients(model: nn.Module, batch: Batch, schedule: TrainingSettings) -> tup
 
 
 @pytest.mark.parametrize("micro_batch", [1, 3, 4])
-def test_passes_add_up_to_their_group_where_norms_are_frozen(batch: Batch, micro_batch: int) -> None:
+def test_passes_add_up_to_their_share_where_norms_are_frozen(batch: Batch, micro_batch: int) -> None:
     model = small()
     model.backbone.eval()
     expected, losses = gradients(model, batch, SCHEDULE)
