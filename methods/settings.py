@@ -141,7 +141,7 @@ class RetrainSettings:
 
 @dataclass(frozen=True)
 class LargeFovSettings:
-    """DeepLab-LargeFOV: head, optimiser and schedule [deeplab_largefov 1a, 2]. Its backbone is that of MaskFormer."""
+    """DeepLab-LargeFOV: head, optimiser and schedule [largefov 1a, 2]. Its backbone is that of MaskFormer."""
 
     hidden: Count = 1024
     dilation: Count = 12  # of the head's 3x3 convolution

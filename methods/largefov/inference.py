@@ -1,4 +1,4 @@
-"""From an image to class ids: one scale, no CRF [3]."""
+"""From an image to class ids: one scale, no CRF [largefov 3]."""
 
 import numpy as np
 import torch

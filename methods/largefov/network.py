@@ -1,4 +1,4 @@
-"""LargeFOV: stride-8 features, a dilated 3x3 convolution, two 1x1 convolutions, bilinear upsampling [1a]."""
+"""LargeFOV: stride-8 features, a dilated 3x3 convolution, two 1x1 convolutions, bilinear upsampling [largefov 1a]."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -67,7 +67,7 @@ class LargeFov(nn.Module):
         return upsampled(coarse)[..., :height, :width]
 
     def _initialise(self) -> None:
-        """Xavier, Xavier, MSRA [1a], each over the fan-in, as Caffe does; no bias."""
+        """Xavier, Xavier, MSRA [largefov 1a], each over the fan-in, as Caffe does; no bias."""
         for module in self.hidden:
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_uniform_(module.weight, nonlinearity="linear")
@@ -83,7 +83,7 @@ def upsampled(maps: Tensor) -> Tensor:
 
 
 def parameter_groups(model: LargeFov, settings: LargeFovSettings) -> list[dict[str, Any]]:
-    """Return the optimiser's groups [2]: backbone, its norms unless frozen, new weights, the last bias.
+    """Return the optimiser's groups [largefov 2]: backbone, its norms unless frozen, new weights, the last bias.
 
     Norms and the bias do not decay. Each parameter that takes a gradient is in exactly one group.
     """

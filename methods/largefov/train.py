@@ -1,4 +1,4 @@
-"""LargeFOV trained on base masks over pseudo labels, or on the masks of every class [2, 5]."""
+"""LargeFOV trained on base masks over pseudo labels, or on the masks of every class [largefov 2, 5]."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -95,12 +95,12 @@ def schedule(settings: LargeFovSettings) -> TrainingSettings:
 def pixel_loss(logits: Tensor, labels: Tensor, balanced: Sequence[int] = (), batch: Tensor | None = None) -> Tensor:
     """Return the cross entropy over labelled pixels: the mean of each crop, averaged over the crops.
 
-    One crop after the other is how the released code gathers a batch [2]. A crop without labels counts as 0.
+    One crop after the other is how the released code gathers a batch [largefov 2]. A crop without labels counts as 0.
 
     Args:
         logits: (B, K, H, W).
         labels: (B, H, W) uint8, 255 where nothing is known.
-        balanced: classes whose pixels have a mean of their own, which is added to that of the others [5]; both means
+        balanced: classes whose pixels have a mean of their own, which is added to that of the others [largefov 5]; both means
             are over the batch then, so that a few such pixels in one crop do not outweigh the rest of it.
         batch: labels of the batch that these crops are a part of; the losses of its parts add up to that of the batch.
     """

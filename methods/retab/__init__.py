@@ -2,7 +2,7 @@
 
 S0 are class activation maps (``methods.wsss``); S1 to S4 are in ``methods.retab.train``, ``maps`` and ``propagation``.
 Nothing released says how SimFormer's authors ran RETAB on images of stuff, so the adaptation is this benchmark's own
-(specification retab, section 7c): unknown pixels take the place of novel samples, a channel "known base" that of the
+[retab 7c]: unknown pixels take the place of novel samples, a channel "known base" that of the
 background. Deviations that have no switch: the backbone is the one that all methods share, in place of ResNet-38; AdamW
 in place of SGD without momentum.
 """

@@ -61,7 +61,7 @@ def labels_to_learn(
 ) -> NDArray[np.uint8]:
     """Return the mixed labels (H, W) of an image: base ids, confident novel ids, 255.
 
-    Pairs of them are what section 7c asks for: base pixels as the ground truth says, two unknown ones by their
+    Pairs of them are what [retab 7c] asks for: base pixels as the ground truth says, two unknown ones by their
     confident labels, a base and a confident unknown one negative.
     """
     base, tags = view.base_mask(image_id), novel_tags(view, image_id)

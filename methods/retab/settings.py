@@ -1,7 +1,7 @@
 """The settings of RETAB: one part a stage, and all of them together as the section ``retab`` of a profile.
 
 A stage is given its own part and so cannot depend on a setting that is not in its key. Defaults follow the released
-code where it says something, and the adaptation to base masks (specification retab, section 7c) where it cannot: RETAB
+code where it says something, and the adaptation to base masks [retab 7c] where it cannot: RETAB
 was made for images that have all masks or none, and for one background class. Nothing here imports torch.
 """
 
@@ -123,7 +123,7 @@ class RetabSettings(InitialPart, BoundaryPart, MiningPart, AffinityPart, WalkPar
     seconds_per_image: Weight = not_identity(20.0)  # of either step over all images; CPU seconds; for estimates only
 
 
-# What the released code does where the defaults mend it, as far as it applies to base masks (sections 2, 6 and 7c).
+# What the released code does where the defaults mend it, as far as it applies to base masks [retab 2, 6, 7c].
 OFFICIAL: Mapping[str, Any] = {
     "retab.renormalise": False,
     "retab.mining": "crf",

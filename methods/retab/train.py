@@ -27,7 +27,7 @@ BatchLoss = Callable[[PixelNetwork, Batch], Tensor]
 def train_boundary(context: StageContext) -> Mapping[str, Any]:
     """Stage function of S1: contours between base classes, and between base and unknown pixels.
 
-    Unknown pixels away from them may be anything and have no loss (specification 7c).
+    Unknown pixels away from them may be anything and have no loss [retab 7c].
     """
     part = from_json(BoundaryPart, context.params["retab"])
     network = new_network(context, BoundaryHead, part, context.params["seed"])

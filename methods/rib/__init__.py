@@ -3,7 +3,7 @@
 NeurIPS 2021, for data where every pixel has a class. Before re-training there are stages B to F of
 ``methods.rib.maps``, ``edges`` and ``propagation``; A is the classifier that all methods share. RIB sees tags alone:
 only F, which lays base masks over its labels, knows the split. Nothing released says how SimFormer's authors ran it;
-what is mended or proposed here is a switch in ``methods.rib.settings`` (specification rib, sections 4 and 6).
+what is mended or proposed here is a switch in ``methods.rib.settings`` [rib 4, 6].
 Deviations without one: the shared backbone, pre-training and augmentation, AdamW for the edges.
 """
 

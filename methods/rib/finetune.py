@@ -1,6 +1,6 @@
 """RIB's fine-tuning: every image gets a classifier of its own for a few steps, whose activations add up.
 
-Step s of image I, from the classifier's weights at s = 0 (specification rib, section B):
+Step s of image I, from the classifier's weights at s = 0 [rib B]:
 
     for each scale: M = class maps of I and its mirror, before ReLU; S_scale += ReLU(M) of both; logits by GNDRP
     loss = -(sum of the logits of I's tags, at the scales that count, and of the companions' tags); then one SGD step

@@ -1,4 +1,4 @@
-"""The parts of RIB's per-image fine-tuning that are pure functions (specification rib, section B).
+"""The parts of RIB's per-image fine-tuning that are pure functions [rib B].
 
 K classes. The loss is the plain sum of the logits of the tags, pooled over the places that are *not* discriminative
 (GNDRP); it pushes there, with no sigmoid to saturate. Companions, images that share no tag, keep the classifier from

@@ -1,8 +1,8 @@
 """The settings of RIB: one part a stage, and all of them together as the section ``rib`` of a profile.
 
 A stage is given its own part and so cannot depend on a setting that is not in its key. Defaults are the released values
-for COCO with what goes wrong there for many classes, or without a background class, mended (specification rib, sections
-4 and 6); numbers in brackets are the points of section 4. Nothing here imports torch.
+for COCO with what goes wrong there for many classes, or without a background class, mended [rib 4, 6].
+Nothing here imports torch.
 """
 
 from collections.abc import Mapping
@@ -40,16 +40,16 @@ class FinetunePart:
     trained_stages: Count = 2  # the last ones; all before keep their weights
     unpooled_scales: tuple[Positive, ...] = (0.5,)  # give activations, but no logits
     tau: Share = 0.5  # VOC 0.4
-    max_class: Count | None = None  # [2] 20: only classes below are masked
+    max_class: Count | None = None  # [rib 4.2] 20: only classes below are masked
     nonpositive: Literal["mean", "literal"] = "mean"
     companions: Count = 15  # a step; VOC 20
     companion_long_side: tuple[Count, Count] = (320, 640)
     companion_crop: Count = 512
-    with_replacement: bool = True  # [6]
-    fewest_shared: bool = True  # [6]
+    with_replacement: bool = True  # [rib 4.6]
+    fewest_shared: bool = True  # [rib 4.6]
     stop_threshold: Positive = 1000.0  # VOC 600
-    stop_rule: Literal["sum", "mean", "off"] = "mean"  # [7]
-    explode_rule: Literal["any", "per_class", "off"] = "per_class"  # [8]
+    stop_rule: Literal["sum", "mean", "off"] = "mean"  # [rib 4.7]
+    explode_rule: Literal["any", "per_class", "off"] = "per_class"  # [rib 4.8]
     explode_threshold: Share = 0.3
     explode_area: Share = 0.8  # VOC 0.7
 
@@ -135,7 +135,7 @@ class RibSettings(CamPart, FinetunePart, MiningPart, EdgePart, WalkPart, MergePa
     seconds_per_image: Weight = not_identity(750.0)  # of fine-tuning; CPU seconds; for estimates only
 
 
-# What the released code does where the defaults mend it (section 4).
+# What the released code does where the defaults mend it [rib 4].
 OFFICIAL: Mapping[str, Any] = {
     "rib.max_class": 20,
     "rib.nonpositive": "literal",

@@ -16,7 +16,7 @@ PAIRS = {"": "cross", "retrained": "cross", "pseudo_labels": "cross", "self_pair
 COCO, ADE = "coco-stuff-10k", "ade20k"
 SIMNET = "SimNet trains its batch norms. Set it to 0; raise training.emulate_world_size for smaller shares."
 
-# What the released code does where the text says otherwise, or says nothing (specification, section 10).
+# What the released code does where the text says otherwise, or says nothing [10].
 OFFICIAL: Mapping[str, Any] = {
     "input.presence": "crop",
     "maskformer.column_order": "official",

@@ -3,7 +3,7 @@
     CAM_k = sum over scales, and over the image and its mirror, of ReLU(w_k . features), divided by (its maximum + 1e-5)
 
 for the T tags of the image. The sums at the resolution of the features are what is computed and stored; both sizes in
-which later steps want them follow by bilinear resizing, which is linear (specification psa_irn_crf, section 1).
+which later steps want them follow by bilinear resizing, which is linear [wsss 1].
 """
 
 import os

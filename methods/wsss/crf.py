@@ -4,7 +4,7 @@
     K_m(i, j) = exp(-|f_i - f_j|^2 / 2),  D_m = diag(K_m 1)
 
 with f = (x, y) / sxy (smoothness) and f = ((x, y) / sxy, rgb / srgb) (appearance); the self terms K(i, i) stay. This is
-what pydensecrf computes, approximately, with its default kernels (specification psa_irn_crf, section 5).
+what pydensecrf computes, approximately, with its default kernels [wsss 5].
 """
 
 import importlib

@@ -3,7 +3,7 @@
 T tagged classes; ``cams`` (T, H, W) in [0, 1], each with its maximum near one; ``tags`` (T,) their class ids. PSA and
 IRN know a background. Their rules are here as they are, with *local* labels: 0 background, 1..T the tags in order, 255
 ignore. Datasets where every pixel has a class have no background, so ``mine`` offers what can stand in its place
-(specification psa_irn_crf, section 6):
+[wsss 6]:
 
     reject   the background competes, and where it wins nothing is said (255)
     none     the tags compete among themselves; where the best CAM is below tau nothing is said
