@@ -59,6 +59,11 @@ def read_json(path: Path) -> Any:
         return None
 
 
+def canonical_json(value: object) -> str:
+    """Return the one JSON text of ``value``: sorted keys, no blanks. Raises TypeError or ValueError, for NaN too."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=True)
+
+
 def sha256(path: Path) -> str:
     """Return the SHA-256 of a file's content, 64 hexadecimal digits. Raises OSError."""
     with path.open("rb") as stream:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmark.stage import canonical_json
+from benchmark.files import canonical_json
 
 if TYPE_CHECKING:
     import torch

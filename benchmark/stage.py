@@ -1,23 +1,19 @@
 """A stage: one pure step of an experiment, identified by everything that can change its result."""
 
 import hashlib
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from benchmark.files import canonical_json
+
 if TYPE_CHECKING:
     from benchmark.datasets import Dataset, TrainingView
-    from benchmark.execute.ranks import Place
+    from benchmark.ranks import Place
 
 Access = Literal["training", "evaluation"]
-
-
-def canonical_json(value: object) -> str:
-    """Return the one JSON text of ``value``: sorted keys, no blanks. Raises TypeError or ValueError, for NaN too."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=True)
 
 
 Change = Mapping[str, Any]  # of parameters, nested: {"training": {"iterations": 1}} sets that one; None removes one

@@ -174,7 +174,8 @@ def show_command(
 
 def _split(name: str, split_name: str | None, classes: tuple[str, ...]) -> "Split":
     """Return the split asked for, else the first; without any, one that makes no class novel."""
-    from benchmark.splits import Split, datasets, split, splits
+    from benchmark.split_files import datasets
+    from benchmark.splits import Split, split, splits
 
     known = splits(name) if name in datasets() or is_path(name) else {}
     if known:

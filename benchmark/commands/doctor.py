@@ -170,7 +170,7 @@ def mlflow(places: Places) -> Iterator[Check]:
 def data(places: Places) -> Iterator[Check]:
     """Check which datasets are found. Only the embedded one and the one asked for must be."""
     from benchmark.datasets import describe
-    from benchmark.splits import datasets
+    from benchmark.split_files import datasets
 
     for name in dict.fromkeys((*datasets(), *([places.dataset] if places.dataset else []))):
         asked_for = name == places.dataset

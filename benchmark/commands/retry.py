@@ -9,7 +9,7 @@ import click
 
 from benchmark.errors import BenchmarkError, Exit
 from benchmark.execute.executors import KeptCampaign, campaigns
-from benchmark.execute.ranks import refuse_rival_runners
+from benchmark.ranks import refuse_rival_runners
 from benchmark.selection.last_run import LastRun, last_run
 from benchmark.selection.options import store_option
 from benchmark.selection.targets import Targets, targets

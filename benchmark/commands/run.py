@@ -10,10 +10,10 @@ from benchmark.errors import Exit
 from benchmark.execute.display import failure_lines
 from benchmark.execute.executors import ConfiguredExecutor, HandedOver, RunRequest
 from benchmark.execute.messages import Finished
-from benchmark.execute.ranks import refuse_rival_runners
 from benchmark.execute.records import JOB
 from benchmark.execute.session import Session
 from benchmark.plan import Plan, PlannedCell
+from benchmark.ranks import refuse_rival_runners
 from benchmark.selection.endings import nothing_selected
 from benchmark.selection.executors import executor_options
 from benchmark.selection.last_run import absolute, arguments, keep_run

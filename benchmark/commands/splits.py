@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from benchmark import splits
+from benchmark import split_files, splits
 from benchmark.completion import values as offered
 from benchmark.errors import Exit
 
@@ -22,7 +22,7 @@ _COLUMNS = ("dataset", "split", "novel", "base", "ratio", "check")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON with the class ids instead of a table.")
 def command(dataset: str | None, as_json: bool) -> None:
     """List the class splits and check their ids, sizes and nesting; exit code 1 when a check fails."""
-    names = [dataset] if dataset else list(splits.datasets())
+    names = [dataset] if dataset else list(split_files.datasets())
     rows = [row for name in names for row in _rows(name)]
     click.echo(json.dumps(rows, indent=2) if as_json else _table(rows))
     if any(row["faults"] for row in rows):

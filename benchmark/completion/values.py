@@ -48,7 +48,8 @@ def profiles(_: click.Context) -> Iterable[str]:
 
 
 def datasets(_: click.Context) -> Iterable[str]:
-    from benchmark.splits import WITHOUT, datasets
+    from benchmark.split_files import datasets
+    from benchmark.splits import WITHOUT
 
     return sorted((*datasets(), *WITHOUT))
 

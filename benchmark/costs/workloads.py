@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from benchmark.errors import unknown
-from benchmark.stage import Change, Stage, canonical_json, closure
+from benchmark.files import canonical_json
+from benchmark.stage import Change, Stage, closure
 
 ELSEWHERE = frozenset({"dataset", "novel", "seed"})  # parameters that say on what a stage works, and not how
 

@@ -15,8 +15,7 @@ from benchmark.datasets.base import IGNORE, DatasetInfo, Image, ImageReader, Mas
 from benchmark.datasets.cache import ArrayCache
 from benchmark.datasets.manifest import Known
 from benchmark.errors import BenchmarkError
-from benchmark.files import sha256
-from benchmark.stage import canonical_json
+from benchmark.files import canonical_json, sha256
 from benchmark.wording import form, plural
 
 IMAGE_BUDGET = 384 << 20  # bytes; three quarters of half a GiB, as an image has three channels and a mask one

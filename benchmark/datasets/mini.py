@@ -7,8 +7,8 @@ from functools import cache
 from benchmark.datasets.base import IGNORE, DatasetInfo, Image, ImageReader, Mask, Part
 from benchmark.datasets.world import CLASSES, VERSION, Picture, World, WorldParameters
 from benchmark.errors import unknown
-from benchmark.splits import split_file
-from benchmark.stage import canonical_json
+from benchmark.files import canonical_json
+from benchmark.split_files import split_file
 
 COUNTS: dict[Part, int] = {"train": 600, "val": 100, "test": 200}
 _PARTS: tuple[Part, ...] = tuple(COUNTS)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from benchmark.datasets.files import Layout, read_list
 from benchmark.errors import BenchmarkError
-from benchmark.splits import split_file
+from benchmark.split_files import split_file
 
 _FOLDERS = ("images", "annotations", "splits")
 

@@ -16,10 +16,10 @@ from benchmark.execute.functions import Capture, last_line
 from benchmark.execute.heartbeat import beating
 from benchmark.execute.machine import one_thread
 from benchmark.execute.messages import Event, Fault, Finished, Job, Progress, Started, State
-from benchmark.execute.ranks import ALONE, Place
 from benchmark.execute.records import bury, keep_attempts, new_record
 from benchmark.files import FULL, naming, write_json, write_text
 from benchmark.provenance import provenance
+from benchmark.ranks import ALONE, Place
 from benchmark.relocated import load_function
 from benchmark.stage import StageContext, StageInterrupted
 from benchmark.store import WAY_OUT, Store

@@ -13,8 +13,8 @@ from benchmark.execute.curves import Curves
 from benchmark.execute.faults import LostInputError
 from benchmark.execute.machine import choose_device, device_title
 from benchmark.execute.messages import Job
-from benchmark.execute.ranks import ALONE, Place
 from benchmark.files import write_text
+from benchmark.ranks import ALONE, Place
 from benchmark.stage import StageContext
 from benchmark.store import Store
 

@@ -18,8 +18,8 @@ from benchmark.execute.faults import fault_of
 from benchmark.execute.functions import Capture, last_line
 from benchmark.execute.machine import one_thread
 from benchmark.execute.messages import Finished, Job
-from benchmark.execute.ranks import Place
 from benchmark.files import read_json, write_json
+from benchmark.ranks import Place
 from benchmark.relocated import load_function
 from benchmark.stage import StageContext, StageInterrupted
 from benchmark.store import Store

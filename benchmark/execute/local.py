@@ -13,8 +13,8 @@ from benchmark.errors import BenchmarkError
 from benchmark.execute.executor import Emit, Interrupts
 from benchmark.execute.machine import KEEP_MEMORY, ONE_THREAD
 from benchmark.execute.messages import Event, Job
-from benchmark.execute.ranks import team_size
 from benchmark.execute.team import Team
+from benchmark.ranks import team_size
 from benchmark.wording import plural
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from benchmark.errors import BenchmarkError
 from benchmark.execute.messages import Finished, Job
-from benchmark.execute.ranks import Place
 from benchmark.files import write_bytes, write_json, write_text
+from benchmark.ranks import Place
 from benchmark.store import Store
 
 KEPT = 1_000_000  # bytes of a log that are kept with a result

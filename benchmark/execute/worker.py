@@ -23,7 +23,7 @@ from benchmark.execute.attempt import make
 from benchmark.execute.follow import follow
 from benchmark.execute.machine import one_thread
 from benchmark.execute.messages import Event, Finished, Job, encode
-from benchmark.execute.ranks import Place, find_place
+from benchmark.ranks import Place, find_place
 
 GRACE = 20.0  # seconds that a stage has to save its state once nobody waits for it
 

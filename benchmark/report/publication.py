@@ -1,6 +1,5 @@
 """A table with everything that belongs to it, written into one folder: numbers, typeset forms, plot, provenance."""
 
-import hashlib
 import json
 import re
 import tempfile
@@ -11,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmark.files import naming, sync, sync_tree, write_json, write_text
+from benchmark.files import canonical_json, naming, sync, sync_tree, write_json, write_text
 from benchmark.metrics import EVALUATOR_VERSION
 from benchmark.provenance import origin
 from benchmark.report.claims.judge import Judgement, judge
@@ -24,8 +23,7 @@ from benchmark.report.scores.classes import ClassPage
 from benchmark.report.scores.estimates import Estimate, Sheet
 from benchmark.report.tables import FORMS, Asked, Side, render
 from benchmark.sharing.replicates import provenances
-from benchmark.splits import Split
-from benchmark.stage import canonical_json
+from benchmark.splits import split_digest
 
 if TYPE_CHECKING:
     from benchmark.plan import Plan
@@ -150,12 +148,6 @@ def provenance(judgement: Judgement, store: "Store") -> dict[str, Any]:
         "orderings": [str(verdict) for verdict in judgement.orderings],
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-
-
-def split_digest(split: Split) -> str:
-    """Return what identifies a class split: SHA-256 of dataset, name and novel ids."""
-    content = canonical_json([split.dataset, split.name, list(split.novel), list(split.base)])
-    return hashlib.sha256(content.encode()).hexdigest()
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from benchmark.report.scores.estimates import Sheet
-from benchmark.splits import datasets, split_file
+from benchmark.split_files import datasets, split_file
 from benchmark.wording import enumerated, plural
 
 

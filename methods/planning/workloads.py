@@ -2,7 +2,8 @@
 
 from typing import Any, get_args
 
-from benchmark.stage import Change, Stage, Work, canonical_json
+from benchmark.files import canonical_json
+from benchmark.stage import Change, Stage, Work
 from methods.settings import Precision
 
 SHAPE_FIELDS = (  # all that says how a network computes once it is trained

@@ -23,7 +23,7 @@ from torch import Tensor
 from torch.profiler import record_function
 
 from benchmark.errors import BenchmarkError
-from benchmark.execute.ranks import Place
+from benchmark.ranks import Place
 from benchmark.stage import StageContext, StageFunction, StageInterrupted
 from benchmark.wording import plural
 

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmark.errors import BenchmarkError
+from benchmark.files import canonical_json
 from benchmark.makespan import urgency, wall_seconds
 from benchmark.plan import NOT_AVAILABLE, Plan, build_plan
-from benchmark.stage import Stage, canonical_json, closure
+from benchmark.stage import Stage, closure
 from benchmark.store import Store
 from tests.benchmark import toy
 

@@ -7,8 +7,9 @@ from typing import Any, Literal
 import pytest
 
 from benchmark.errors import BenchmarkError
+from benchmark.files import canonical_json
 from benchmark.settings import from_json, identity_if_changed, not_identity, to_json
-from benchmark.stage import Stage, canonical_json
+from benchmark.stage import Stage
 from benchmark.validation import validated
 
 

@@ -6,22 +6,23 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from benchmark import splits
+from benchmark import split_files, splits
 from benchmark.commands.splits import command
 from benchmark.errors import BenchmarkError
 from benchmark.paths import data_folder
-from benchmark.splits import FOLDS, GROWING, Source, class_names, faults, novel_count, split, split_file
+from benchmark.split_files import datasets, split_file
+from benchmark.splits import FOLDS, GROWING, Source, class_names, faults, novel_count, split
 
 RATIOS = {"S5": 0.30, "S6": 0.35, "S7": 0.40, "S8": 0.45, "S9": 0.50}
 COCO_COUNTS = {"S1": 43, "S2": 43, "S3": 43, "S4": 43, "S5": 51, "S6": 59, "S7": 68, "S8": 76, "S9": 85}
 
 
 def test_every_dataset_has_a_file() -> None:
-    assert splits.datasets() == ("ade20k", "coco-stuff-10k", "mini", "msrc21")
+    assert datasets() == ("ade20k", "coco-stuff-10k", "mini", "msrc21")
     assert data_folder("paper").name == "paper"
 
 
-@pytest.mark.parametrize("dataset", splits.datasets())
+@pytest.mark.parametrize("dataset", datasets())
 def test_the_files_keep_their_rules(dataset: str) -> None:
     assert not any(faults(splits.source(dataset)).values())
     for one in splits.splits(dataset).values():
@@ -175,7 +176,7 @@ def splits_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[P
     """A copy of the split of the mini world that a test may spoil."""
     text = (data_folder("splits") / "mini.yaml").read_text()
     (tmp_path / "mini.yaml").write_text(text)
-    monkeypatch.setattr(splits, "data_folder", lambda _: tmp_path)
+    monkeypatch.setattr(split_files, "data_folder", lambda _: tmp_path)
     split_file.cache_clear()
     yield tmp_path
     split_file.cache_clear()

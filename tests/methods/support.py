@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmark.config import load_profile, resolve
 from benchmark.datasets import Dataset, TrainingView, load_dataset
-from benchmark.execute.ranks import ALONE, Place
+from benchmark.ranks import ALONE, Place
 from benchmark.registry import Cell, methods
 from benchmark.relocated import load_function
 from benchmark.splits import splits

@@ -12,9 +12,9 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 from pydantic.fields import FieldInfo
 
+from benchmark.files import canonical_json
 from benchmark.registry import methods
 from benchmark.settings import from_json, to_json
-from benchmark.stage import canonical_json
 from methods.wsss.settings import part
 
 CLASSES = sorted({cls for method in methods().values() for cls in method.settings.values()}, key=lambda c: c.__name__)

@@ -15,7 +15,7 @@ import torch
 
 from benchmark.datasets import load_dataset
 from benchmark.execute.context import Follower
-from benchmark.execute.ranks import find_place
+from benchmark.ranks import find_place
 from benchmark.relocated import load_function
 from benchmark.stage import StageContext, StageInterrupted
 from methods.training import distributed

@@ -13,7 +13,7 @@ import numpy as np
 
 from benchmark.datasets.base import IGNORE, Mask
 from benchmark.errors import BenchmarkError
-from benchmark.splits import split_file
+from benchmark.split_files import split_file
 
 Release = Literal["v1.0", "v1.1"]
 _HDF5 = b"\x89HDF\r\n\x1a\n"

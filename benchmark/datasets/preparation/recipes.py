@@ -6,7 +6,7 @@ from typing import Literal
 
 from benchmark.datasets import voc2012
 from benchmark.datasets.base import Part
-from benchmark.splits import split_file
+from benchmark.split_files import split_file
 from benchmark.wording import plural
 
 Masks = Literal["coco-stuff", "sceneparse", "class ids"]  # how mask files say which class a pixel has

@@ -14,12 +14,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmark.errors import BenchmarkError
-from benchmark.files import sha256, sync, sync_tree, write_json
+from benchmark.files import canonical_json, sha256, sync, sync_tree, write_json
 from benchmark.paths import folders_beside_package
 from benchmark.provenance import FROZEN, Revision, source_revision
 from benchmark.registry import GROUP
 from benchmark.relocated import current_place
-from benchmark.stage import canonical_json
 from benchmark.store import Store
 
 HARNESS = "benchmark"

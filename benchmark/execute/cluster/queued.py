@@ -5,8 +5,7 @@ from typing import NamedTuple
 
 from benchmark.execute.cluster.campaign import owner
 from benchmark.execute.cluster.queue import Queue
-from benchmark.files import read_json, write_text
-from benchmark.stage import canonical_json
+from benchmark.files import canonical_json, read_json, write_text
 from benchmark.store import Store
 
 

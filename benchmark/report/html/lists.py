@@ -4,13 +4,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from benchmark.files import canonical_json
 from benchmark.provenance import origin
 from benchmark.report.html.content import Content, Packed
 from benchmark.report.html.words import NOTHING
-from benchmark.report.publication import split_digest
 from benchmark.sharing.description import StageOf, commits
-from benchmark.splits import Split
-from benchmark.stage import canonical_json
+from benchmark.splits import Split, split_digest
 from benchmark.wording import duration, plural, tally
 
 SHORT = 12  # digits of a key that are shown

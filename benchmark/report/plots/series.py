@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from benchmark.report.scores.estimates import Estimate, Sheet
 from benchmark.report.wording import paper_title, run_words, seeds_words
-from benchmark.splits import Split, datasets, splits
+from benchmark.split_files import datasets
+from benchmark.splits import Split, splits
 from benchmark.tables import Column, Plot, Row, swept
 
 APART = 0.6  # of the distance between two steps, added where other images are scored

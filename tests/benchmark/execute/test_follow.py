@@ -14,7 +14,7 @@ from benchmark.execute.attempt import make
 from benchmark.execute.follow import call, follow
 from benchmark.execute.local import LocalExecutor
 from benchmark.execute.messages import Event, Finished, Progress, Started, decode
-from benchmark.execute.ranks import Place
+from benchmark.ranks import Place
 from benchmark.stage import Stage
 from benchmark.store import Store
 from tests.benchmark.execute.support import PATIENCE, job, stage

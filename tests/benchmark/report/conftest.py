@@ -14,7 +14,8 @@ from benchmark.datasets import DatasetInfo
 from benchmark.metrics import Counts
 from benchmark.plan import Plan, PlannedCell, build_plan
 from benchmark.report import Sheet, estimate
-from benchmark.splits import class_names, split_file, splits
+from benchmark.split_files import split_file
+from benchmark.splits import class_names, splits
 from benchmark.stage import Stage
 from benchmark.store import Store
 from benchmark.tables import Table, load_table

@@ -12,7 +12,8 @@ from scipy.io import loadmat, savemat
 from benchmark.datasets.preparation import matlab
 from benchmark.datasets.preparation.matlab import read_annotation
 from benchmark.errors import BenchmarkError
-from benchmark.splits import class_names, split_file
+from benchmark.split_files import split_file
+from benchmark.splits import class_names
 
 
 def v11(values: Any, **more: Any) -> bytes:

@@ -22,7 +22,7 @@ from benchmark.datasets.preparation import pairs, prepare
 from benchmark.datasets.preparation.recipes import RECIPES
 from benchmark.errors import BenchmarkError
 from benchmark.files import write_bytes
-from benchmark.splits import split_file
+from benchmark.split_files import split_file
 from tests.benchmark.datasets.preparation.support import BLANK, World, write_jpeg, zipped
 
 

@@ -17,11 +17,11 @@ from benchmark.tables import load_table
 ROOT = Path(__file__).resolve().parents[4]
 SHOW = """
 import json, benchmark, methods, outsider
-from benchmark import provenance, splits, tables, paths
+from benchmark import provenance, split_files, tables, paths
 print(json.dumps({
     "modules": [one.__file__ for one in (benchmark, methods, outsider)],
     "says": outsider.says(), "revision": provenance.source_revision(),
-    "splits": splits.datasets(), "table": tables.load_table("3").title,
+    "splits": split_files.datasets(), "table": tables.load_table("3").title,
 }))
 """
 

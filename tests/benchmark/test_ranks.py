@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmark.errors import BenchmarkError
-from benchmark.execute.ranks import Place, find_place, refuse_rival_runners, team_size
+from benchmark.ranks import Place, find_place, refuse_rival_runners, team_size
 
 SLURM = {
     "SLURM_STEP_NUM_TASKS": "4",
