@@ -6,7 +6,7 @@ from typing import Literal
 
 _PACKAGE = Path(__file__).resolve().parent
 INSTALLED_DATA = _PACKAGE / "data"
-_IN_CHECKOUT = {"splits": Path("splits"), "paper": Path("results", "paper")}
+_IN_CHECKOUT = {"splits": Path("splits"), "papers": Path("results", "papers")}
 
 
 def is_path(name: str, *suffixes: str) -> bool:
@@ -19,8 +19,8 @@ def is_path(name: str, *suffixes: str) -> bool:
     return name.endswith(suffixes or (".yaml", ".yml")) or "/" in name
 
 
-def data_folder(kind: Literal["splits", "paper"]) -> Path:
-    """Return the folder of the class splits or of the paper's printed values."""
+def data_folder(kind: Literal["splits", "papers"]) -> Path:
+    """Return the folder of the class splits or of the papers, each a folder with its tables of printed values."""
     installed = INSTALLED_DATA / kind
     return installed if installed.is_dir() else _PACKAGE.parent / _IN_CHECKOUT[kind]
 

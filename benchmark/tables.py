@@ -9,8 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from benchmark.errors import BenchmarkError, unknown
 from benchmark.orderings import Ordering
-from benchmark.paths import is_path
-from benchmark.table_files import table_files, table_names
+from benchmark.table_files import is_table_path, table_files, table_names, today
 from benchmark.validation import validated
 from benchmark.wording import plural
 from benchmark.yaml12 import load_mapping
@@ -220,13 +219,19 @@ def swept(one: Row | Column, setting: str) -> float | None:
 
 
 def load_table(name_or_path: str) -> Table:
-    """Return a table by name (``3``) or path. Raises BenchmarkError with every error of the file."""
-    if is_path(name_or_path):
+    """Return a table by name (``3``, of another paper ``mcis/1``) or path.
+
+    Raises BenchmarkError with every error of the file.
+    """
+    if is_table_path(name_or_path):
         return _read(Path(name_or_path))
-    shipped = table_files()
-    if name_or_path not in shipped:
+    name, shipped = today(name_or_path), table_files()
+    if name not in shipped:
         raise unknown("table", name_or_path, table_names(), "--table (a path ends in .yaml)")
-    return _read(shipped[name_or_path])
+    table = _read(shipped[name])
+    if table.name != name:
+        raise BenchmarkError(f"{shipped[name]}: says table {table.name!r}, its place {name!r}. Make them agree.")
+    return table
 
 
 def _read(path: Path) -> Table:

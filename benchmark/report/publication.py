@@ -112,9 +112,13 @@ def publish_pictures(page: Page, out: Path) -> tuple[Path, ...]:
 
 
 def file_stem(name: str) -> str:
-    """Return ``table2`` for table ``2``, other names as they are; what is odd in a file name becomes a dash."""
-    stem = _safe(name).lstrip(".-")
-    return stem if stem[:1].isalpha() else f"table{stem}"
+    """Return ``table2`` for table ``2``, ``mcis-table1`` for ``mcis/1``, other names as they are.
+
+    What is odd in a file name becomes a dash.
+    """
+    *paper, own = name.split("/")
+    stem = _safe(own).lstrip(".-")
+    return "-".join([*map(_safe, paper), stem if stem[:1].isalpha() else f"table{stem}"])
 
 
 def provenance(judgement: Judgement, store: "Store") -> dict[str, Any]:

@@ -13,7 +13,7 @@ from benchmark.comma_lists import split_names
 from benchmark.completion import values as offered
 from benchmark.errors import BenchmarkError
 from benchmark.store import Store
-from benchmark.table_files import EVERY, names_of_all, table_names
+from benchmark.table_files import EVERY, names_of_all, table_names, today
 
 if TYPE_CHECKING:
     from benchmark.datasets import DatasetInfo
@@ -158,7 +158,7 @@ def tables_named(names: Iterable[str]) -> tuple[str, ...]:
     """
     names = tuple(names)
     flat = (part.strip() for name in names for part in name.split(","))
-    spelled = (one for part in flat if part for one in (names_of_all() if part == EVERY else (part,)))
+    spelled = (one for part in flat if part for one in (names_of_all() if part == EVERY else (today(part),)))
     found = tuple(dict.fromkeys(spelled))
     if names and not found:
         known = ", ".join(table_names())

@@ -133,7 +133,7 @@ def test_each_verb_loads_and_has_help(name: str, capsys: Captured) -> None:
         (["plan", "--seeds", "-1"], "a seed is a whole number"),
         (["plan", "--seeds", "0,4294967296"], "'4294967296': a seed is a whole number from 0 to 4294967295"),
         (["plan", "--splits", ","], "names nothing"),
-        (["plan", "--table", ""], "'' names no table; write 1, 2, 3, baselines, stages, all, course or"),
+        (["plan", "--table", ""], "'' names no table; write 1, 2, 3, baselines, stages, all, learning-curve or"),
         (["table", ","], "',' names no table"),
         (["plan", "--set", "points=50"], "is not section.key=value"),
         (["plan", "--set", "toy.steps"], "is not section.key=value"),

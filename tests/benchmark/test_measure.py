@@ -213,7 +213,8 @@ def test_every_stage_of_the_methods_can_be_measured(
         f"lists: {{train: train.txt, test: test.txt}}\nsplits: {{S4: [{novel}]}}\n"
     )
     settings = ["--set", "labelling.short=64", "--set", "pretrain.iterations=0", "--set", "classifier.iterations=9"]
-    arguments = ["--profile", "smoke", "--table", "3,baselines,stages,course", "--splits", "S4", "--dataset", str(own)]
+    tables = ["--table", "3,baselines,stages,learning-curve"]
+    arguments = ["--profile", "smoke", *tables, "--splits", "S4", "--dataset", str(own)]
     store = ["--store", str(tmp_path / "a" / "store")]
     assert main(["measure", *arguments, *settings, *store, "--units", "1", "--minutes", "99"]) == 0
     output = capsys.readouterr().out

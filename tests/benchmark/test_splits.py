@@ -19,7 +19,7 @@ COCO_COUNTS = {"S1": 43, "S2": 43, "S3": 43, "S4": 43, "S5": 51, "S6": 59, "S7":
 
 def test_every_dataset_has_a_file() -> None:
     assert datasets() == ("ade20k", "coco-stuff-10k", "mini", "msrc21")
-    assert data_folder("paper").name == "paper"
+    assert data_folder("papers").name == "papers"
 
 
 @pytest.mark.parametrize("dataset", datasets())

@@ -3,20 +3,21 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from benchmark.config import FOLDER
+from benchmark.paths import data_folder
+from benchmark.table_files import PAPER, TOLERANCE
 from benchmark.validation import validated
 from benchmark.yaml12 import load_mapping
 
 if TYPE_CHECKING:
     from benchmark.config import Profile
 
-FILE = Path(__file__).with_name("tolerance.yaml")
+FILE = data_folder("papers") / PAPER / TOLERANCE
 
 
 class _Model(BaseModel):

@@ -4,6 +4,7 @@ from functools import cache
 from pathlib import Path
 
 from benchmark.paths import data_folder
+from benchmark.report.claims.tolerance import FILE
 from benchmark.sources import below, digest, sources
 
 
@@ -18,4 +19,5 @@ def made_by() -> dict[str, Path]:
 
     Tables and their printed values travel inside a page; the titles of data sets, which captions name, do not.
     """
-    return {**sources(__name__.rpartition(".")[0]), **below(data_folder("splits"), "splits")}
+    rules = {f"papers/{FILE.parent.name}/{FILE.name}": FILE}
+    return {**sources(__name__.rpartition(".")[0]), **below(data_folder("splits"), "splits"), **rules}

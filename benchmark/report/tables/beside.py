@@ -6,6 +6,7 @@ from benchmark.report.claims.judge import judge
 from benchmark.report.scores.estimates import estimate
 from benchmark.report.tables.grid import Side
 from benchmark.sharing.runs import SharedRun
+from benchmark.table_files import today
 
 
 def side(run: SharedRun, name: str, convention: Convention = "paper", *, judged: bool = False) -> Side:
@@ -14,7 +15,7 @@ def side(run: SharedRun, name: str, convention: Convention = "paper", *, judged:
     Raises BenchmarkError where the run has no such table.
     """
     for table in run.plan.tables:
-        if table.name == name:
+        if today(table.name) == today(name):
             judgement = judge(run.plan, table, run.store) if judged else None
             sheet = judgement.sheet if judgement else estimate(run.plan, table, run.store, convention)
             return Side(run.name, sheet, judgement, run.by)

@@ -65,7 +65,7 @@ def ask(shell: str, monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> Ask:
         ("x run --dataset m", ["mini", "msrc21"]),
         ("x run --table 1,b", ["1,baselines"]),
         ("x table sta", ["stages"]),
-        ("x plot c", ["course"]),
+        ("x plot l", ["learning-curve"]),
         ("x run --methods simformer,r", ["simformer,retab", "simformer,rib"]),
         ("x run --splits S4,S1,S", [f"S4,S1,S{number}" for number in (2, 3, 5, 6, 7, 8, 9)]),
         ("x table 3 --format la", ["latex"]),

@@ -231,20 +231,20 @@ def coco(monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def test_the_last_column_of_the_course_is_the_cell_of_table_3_where_a_profile_keeps_networks(coco: str) -> None:
-    planned = stages_of(build_plan(["2", "3", "course"], coco, "paper", [0], splits=["S4"]))
+    planned = stages_of(build_plan(["2", "3", "learning-curve"], coco, "paper", [0], splits=["S4"]))
     for row in ("SimFormer", "SimFormer*", "RETAB*", "FullyOracle"):
-        assert planned["course", row, "6/6"].key == planned["3", row, "Split 4"].key
-    assert planned["course", "Basic", "6/6"].key == planned["2", "Basic", "Split 4"].key
+        assert planned["learning-curve", row, "6/6"].key == planned["3", row, "Split 4"].key
+    assert planned["learning-curve", "Basic", "6/6"].key == planned["2", "Basic", "Split 4"].key
     for row in ("Basic", "SimFormer", "SimFormer*", "RETAB*", "FullyOracle"):
-        asked = [planned["course", row, column].params.get("iteration") for column in SIX]
+        asked = [planned["learning-curve", row, column].params.get("iteration") for column in SIX]
         assert asked == [10_000, 20_000, 30_000, 40_000, 50_000, None]
 
 
 @pytest.mark.parametrize("profile", ["mini", "smoke"])
 def test_the_course_trains_each_network_once_and_leaves_other_tables_alone(profile: str) -> None:
-    planned = stages_of(build_plan(["3", "course"], "mini", profile, [0], splits=["S4"]))
+    planned = stages_of(build_plan(["3", "learning-curve"], "mini", profile, [0], splits=["S4"]))
     for row in ("Basic", "SimFormer", "SimFormer*", "RETAB*", "FullyOracle"):
-        models = {planned["course", row, column].inputs["model"].key for column in SIX}
+        models = {planned["learning-curve", row, column].inputs["model"].key for column in SIX}
         assert len(models) == 1
         if row != "Basic":
             assert planned["3", row, "Split 4"].inputs["model"].key not in models
@@ -263,11 +263,13 @@ def test_the_course_runs_to_its_table_and_plot(tmp_path: Path) -> None:
         "--store",
         str(tmp_path / "store"),
     ]
-    command = [sys.executable, "-m", "benchmark", "run", "--table", "course", *selection, "--no-mlflow"]
+    command = [sys.executable, "-m", "benchmark", "run", "--table", "learning-curve", *selection, "--no-mlflow"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     assert "Reported is 6/6, whatever the others have. Best on the images scored" in done.stdout
     results = tmp_path / "results" / "mini-smoke"
-    assert {path.name for path in results.iterdir()} >= {"course.csv", "course.png", "course.pdf", "course.json"}
-    lines = [line.split(",") for line in (results / "course.csv").read_text().splitlines()[1:]]
+    assert {path.name for path in results.iterdir()} >= {
+        f"learning-curve.{form}" for form in ("csv", "png", "pdf", "json")
+    }
+    lines = [line.split(",") for line in (results / "learning-curve.csv").read_text().splitlines()[1:]]
     assert [(line[0], line[1], line[-1]) for line in lines] == [("FullyOracle", share, "done") for share in SIX]

@@ -87,7 +87,7 @@ def test_the_copy_holds_code_and_its_data_and_nothing_else(store: Store, outside
     assert {path.name for path in frozen.folder.iterdir()} == {
         *("benchmark", "methods", "outsider", "splits", "results", FROZEN)
     }
-    assert [path.name for path in (frozen.folder / "results").iterdir()] == ["paper"]
+    assert [path.name for path in (frozen.folder / "results").iterdir()] == ["papers"]
     assert sorted(path.name for path in (frozen.folder / "outsider").iterdir()) == ["__init__.py", "numbers.txt"]
     files = [path for path in frozen.folder.rglob("*") if path.is_file() and path.name != FROZEN]
     assert sum(path.stat().st_size for path in files) == frozen.size < 5e6

@@ -25,7 +25,7 @@ from benchmark.wording import duration
 
 PACKAGE = made.__module__
 PARENT = Path(benchmark.__file__).resolve().parents[1]
-FOLDERS = (*(PARENT / name for name in OURS), *(data_folder(kind) for kind in ("splits", "paper")))
+FOLDERS = (*(PARENT / name for name in OURS), *(data_folder(kind) for kind in ("splits", "papers")))
 
 # Makes the page that is in a file again, and verifies it; says which modules that took, and which files it read.
 MAKING = f"""
@@ -84,7 +84,8 @@ def test_a_wording_that_lies_outside_of_the_package_counts() -> None:
 
 def test_what_a_run_brings_itself_does_not_count() -> None:
     places = maker.made_by().keys()
-    assert not any(place.startswith(("results/", "paper/", "tests/", "benchmark/commands/")) for place in places)
+    assert not any(place.startswith(("results/", "tests/", "benchmark/commands/")) for place in places)
+    assert [place for place in places if place.startswith("papers/")] == ["papers/simformer/tolerance.yaml"]
 
 
 def checkout(folder: Path) -> Path:
@@ -92,7 +93,7 @@ def checkout(folder: Path) -> Path:
     for name in OURS:
         shutil.copytree(PARENT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(data_folder("splits"), folder / "splits")
-    shutil.copytree(data_folder("paper"), folder / "results" / "paper")
+    shutil.copytree(data_folder("papers"), folder / "results" / "papers")
     return folder
 
 
@@ -101,7 +102,7 @@ def installation(folder: Path) -> Path:
     checkout(folder)
     (folder / "benchmark" / "data").mkdir()
     (folder / "splits").rename(folder / "benchmark" / "data" / "splits")
-    (folder / "results" / "paper").rename(folder / "benchmark" / "data" / "paper")
+    (folder / "results" / "papers").rename(folder / "benchmark" / "data" / "papers")
     return folder
 
 

@@ -114,7 +114,7 @@ def test_a_table_of_ones_own_has_one_panel(make_run: MakeRun) -> None:
 
 def test_the_course_of_training_is_a_line_a_row_over_the_share_of_its_iterations(make_run: MakeRun) -> None:
     values = {("SimFormer", "1/6"): [30.0], ("SimFormer", "6/6"): [50.0]}
-    (only,) = panels(make_run("course", values, seeds=(0,)).sheet)
+    (only,) = panels(make_run("learning-curve", values, seeds=(0,)).sheet)
     assert [series.label for series in only.series][:2] == ["Basic", "SimFormer"]
     assert list(only.ticks.values()) == ["1/6", "2/6", "3/6", "4/6", "5/6", "6/6"]
     assert only.x_label == "share of the iterations"

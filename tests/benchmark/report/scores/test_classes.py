@@ -165,7 +165,7 @@ def test_many_rows_are_told_apart(make_run: MakeRun) -> None:
 
 
 def test_of_a_course_the_reported_column_is_shown(make_run: MakeRun) -> None:
-    (page,) = pages_of(make_run("course", counts=ramp, seeds=(0,)))
+    (page,) = pages_of(make_run("learning-curve", counts=ramp, seeds=(0,)))
     assert (page.column, page.split.name, page.alone) == ("6/6", "S4", True)
 
 

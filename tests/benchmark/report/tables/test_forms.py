@@ -109,11 +109,11 @@ def test_the_caption_of_a_course_says_which_column_is_reported_and_which_would_h
     values = {
         (row, share): [mean] * 2 for row, found in means.items() for share, mean in zip(shares, found, strict=False)
     }
-    sheet = make_run("course", values, seeds=(0, 1)).sheet
+    sheet = make_run("learning-curve", values, seeds=(0, 1)).sheet
     expected = "Reported is 6/6, whatever the others have. Best on the images scored, and reported nowhere: "
     assert f"{expected}Basic 4/6 (+1.50), SimFormer 6/6.\n" in render(sheet, "text")
     assert f"{expected}Basic 4/6 (+1.50), SimFormer 6/6." in render(sheet, "latex")
-    nothing = render(make_run("course", {}, seeds=(7,)).sheet, "text")
+    nothing = render(make_run("learning-curve", {}, seeds=(7,)).sheet, "text")
     assert "Reported is 6/6, whatever the others have.\n" in nothing
     assert "Reported" not in render(make_run("2", {}).sheet, "text")
 
