@@ -92,7 +92,7 @@ def _soon(stage: Stage) -> bool:
 
 def _short(stage: Stage) -> Mapping[str, Any]:
     """Return the parameters of a stage of few iterations: where its shortest form has one, this has some more."""
-    return changed(stage, stage.work.indifferent, _longer(stage.work.brief)).params
+    return changed(stage, stage.work.speed_neutral, _longer(stage.work.shortened)).params
 
 
 def _longer(change: Change) -> Change:

@@ -26,15 +26,15 @@ class Work:
     Attributes:
         images: that one unit computes on; 0 where it is not a matter of images.
         network: what the network is, in any words, that an input brings, where the speed depends on it.
-        indifferent: change after which the stage is as fast, and needs nothing but its inputs.
-        brief: change after which the stage soon ends, with a result of the same kind.
+        speed_neutral: change after which the stage is as fast, and needs nothing but its inputs.
+        shortened: change after which the stage soon ends, with a result of the same kind.
         precisions: name -> change after which it computes so precisely; empty where there is no choice.
     """
 
     images: int = 0
     network: str = ""
-    indifferent: Change = field(default_factory=dict)
-    brief: Change = field(default_factory=dict)
+    speed_neutral: Change = field(default_factory=dict)
+    shortened: Change = field(default_factory=dict)
     precisions: Mapping[str, Change] = field(default_factory=dict)
 
 

@@ -14,7 +14,7 @@ ELSEWHERE = frozenset({"dataset", "novel", "seed"})  # parameters that say on wh
 
 def signature(stage: Stage) -> str:
     """Return 16 hexadecimal digits that stages of one kind share, whatever their data, split, seed and precision."""
-    plain = changed(stage, stage.work.indifferent, *list(stage.work.precisions.values())[:1])
+    plain = changed(stage, stage.work.speed_neutral, *list(stage.work.precisions.values())[:1])
     how = {name: value for name, value in plain.params.items() if name not in ELSEWHERE}
     known = {"function": stage.function, "network": stage.work.network, "params": how}
     return hashlib.sha256(canonical_json(known).encode()).hexdigest()[:16]
@@ -50,7 +50,7 @@ def measurable(stage: Stage) -> Stage:
 
     What these cost has nothing to do with what they were expected to; their forecast takes them all as equal.
     """
-    return replace(changed(stage, stage.work.indifferent), inputs=_soon(stage.inputs))
+    return replace(changed(stage, stage.work.speed_neutral), inputs=_soon(stage.inputs))
 
 
 def changed(stage: Stage, *changes: Change) -> Stage:
@@ -63,7 +63,9 @@ def changed(stage: Stage, *changes: Change) -> Stage:
 
 def _soon(inputs: Mapping[str, Stage]) -> dict[str, Stage]:
     return {
-        role: replace(changed(stage, stage.work.indifferent, stage.work.brief), inputs=_soon(stage.inputs), cost=1.0)
+        role: replace(
+            changed(stage, stage.work.speed_neutral, stage.work.shortened), inputs=_soon(stage.inputs), cost=1.0
+        )
         for role, stage in inputs.items()
     }
 

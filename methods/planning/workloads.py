@@ -39,8 +39,8 @@ def training(
     on_the_way: dict[str, Any] = {section: {"snapshots": None}} if kept else {}
     return Work(
         images=batch,
-        indifferent={**OWN_WEIGHTS, **on_the_way},
-        brief={section: {iterations: 1}},
+        speed_neutral={**OWN_WEIGHTS, **on_the_way},
+        shortened={section: {iterations: 1}},
         precisions={name: {section: {"precision": name}} for name in get_args(Precision)} if precise else {},
     )
 
@@ -53,4 +53,4 @@ def inference(model: Stage) -> Work:
         for section, fields in shapes.items()
         if section in model.params
     }
-    return Work(images=1, network=canonical_json(network), indifferent={"iteration": None})
+    return Work(images=1, network=canonical_json(network), speed_neutral={"iteration": None})

@@ -86,7 +86,7 @@ def _labels(cell: Cell, cam: Stage, boundary: Stage) -> Stage:
         params=method.images(cell) | _params(cell, MiningPart, settings),
         inputs={"cam": cam, "boundary": boundary},
         cost=_image_cost(cell),
-        work=Work(images=1, indifferent=unused),
+        work=Work(images=1, speed_neutral=unused),
     )
 
 

@@ -112,7 +112,7 @@ def activation_maps(cell: Cell) -> Stage:
         params=method.images(cell) | _params(cell, FinetunePart) | method.backbone(cell) | params,
         inputs=method.classifier(cell),
         cost=cell.dataset.train * settings.seconds_per_image,
-        work=Work(images=1, brief={"rib": {"steps": 1}, "cam": {"cam_scales": [1.0], "cam_flip": False}}),
+        work=Work(images=1, shortened={"rib": {"steps": 1}, "cam": {"cam_scales": [1.0], "cam_flip": False}}),
     )
 
 
@@ -128,7 +128,7 @@ def _labels(cell: Cell, cam: Stage) -> Stage:
         params=method.images(cell) | _params(cell, MiningPart, settings),
         inputs={"cam": cam},
         cost=_light(cell) * (1 if settings.crf_backend == "pydensecrf" else 30),
-        work=Work(images=1, brief={"rib": {"crf_iterations": 1}}),
+        work=Work(images=1, shortened={"rib": {"crf_iterations": 1}}),
     )
 
 

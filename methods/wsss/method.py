@@ -101,7 +101,7 @@ def activation_maps(cell: Cell) -> Stage:
         params={**images(cell), **backbone(cell), "novel": plans.every_class(cell), "cam": to_json(settings)},
         inputs=classifier(cell),
         cost=cell.dataset.train * settings.seconds_per_image,
-        work=Work(images=1, brief={"cam": {"scales": [1.0], "flip": False}}),
+        work=Work(images=1, shortened={"cam": {"scales": [1.0], "flip": False}}),
     )
 
 

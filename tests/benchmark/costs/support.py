@@ -15,8 +15,8 @@ from tests.benchmark import toy
 
 TRAINING = Work(
     images=4,
-    indifferent={"weights": None},
-    brief={"steps": 1},
+    speed_neutral={"weights": None},
+    shortened={"steps": 1},
     precisions={"fp32": {"rounding": 0}, "bf16": {"rounding": 8}},
 )
 
