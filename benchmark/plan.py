@@ -17,7 +17,7 @@ from benchmark.stage import Stage, closure
 from benchmark.tables import Table, TableCell, load_table
 
 if TYPE_CHECKING:
-    from benchmark.datasets import DatasetInfo
+    from benchmark.datasets.base import DatasetInfo
     from benchmark.store import Store
 
 NOT_AVAILABLE = "not available yet"
@@ -137,7 +137,7 @@ def build_plan(
     Raises:
         BenchmarkError: every wrong name or value of tables, profile and overrides at once.
     """
-    from benchmark.datasets import describe
+    from benchmark.datasets.catalog import describe
 
     loaded = tuple(load_table(table) if isinstance(table, str) else table for table in tables)
     _check_names(loaded, methods)

@@ -11,7 +11,7 @@ from benchmark.errors import BenchmarkError, unknown
 from benchmark.stage import Stage
 
 if TYPE_CHECKING:
-    from benchmark.datasets import DatasetInfo
+    from benchmark.datasets.base import DatasetInfo
     from benchmark.splits import Split
 
 GROUP = "weakshot_benchmark.methods"

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from benchmark.files import canonical_json
 
 if TYPE_CHECKING:
-    from benchmark.datasets import Dataset, TrainingView
+    from benchmark.datasets.base import Dataset
+    from benchmark.datasets.view import TrainingView
     from benchmark.ranks import Place
 
 Access = Literal["training", "evaluation"]

@@ -62,12 +62,8 @@ def changed(stage: Stage, *changes: Change) -> Stage:
 
 
 def _soon(inputs: Mapping[str, Stage]) -> dict[str, Stage]:
-    return {
-        role: replace(
-            changed(stage, stage.work.speed_neutral, stage.work.shortened), inputs=_soon(stage.inputs), cost=1.0
-        )
-        for role, stage in inputs.items()
-    }
+    soon = {role: changed(stage, stage.work.speed_neutral, stage.work.shortened) for role, stage in inputs.items()}
+    return {role: replace(stage, inputs=_soon(stage.inputs), cost=1.0) for role, stage in soon.items()}
 
 
 def _merged(params: Mapping[str, Any], change: Change) -> dict[str, Any]:

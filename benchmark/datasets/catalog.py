@@ -11,7 +11,7 @@ from benchmark.paths import is_path
 from benchmark.program import program
 
 if TYPE_CHECKING:
-    from benchmark.datasets.files import Layout
+    from benchmark.datasets.layout import Layout
 
 
 def load_dataset(name: str, root: Path | None = None) -> Dataset:

@@ -7,9 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from benchmark.datasets import manifest
 from benchmark.datasets.base import IGNORE, Part
-from benchmark.datasets.files import Layout, read_list
+from benchmark.datasets.layout import MANIFEST, Layout, read_list
 from benchmark.errors import BenchmarkError, unknown
 from benchmark.validation import validated
 from benchmark.yaml12 import load_mapping
@@ -87,7 +86,7 @@ def folder_layout(path: Path, root: Path | None = None) -> Layout:
         parts=_lists(base, content.lists),
         ignore=content.ignore,
         pixel_digest=content.digest == "pixels",
-        manifest=base / manifest.NAME if path.name == DESCRIPTION else None,
+        manifest=base / MANIFEST if path.name == DESCRIPTION else None,
     )
 
 

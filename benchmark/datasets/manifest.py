@@ -19,7 +19,6 @@ from benchmark.files import write_text
 from benchmark.program import program
 from benchmark.validation import validated
 
-NAME = "manifest.json"
 FORMAT = 1
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from benchmark.datasets.files import Layout, read_list
+from benchmark.datasets.layout import Layout, read_list
 from benchmark.errors import BenchmarkError
 from benchmark.split_files import split_file
 

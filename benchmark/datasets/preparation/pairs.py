@@ -12,7 +12,8 @@ import numpy as np
 from PIL import Image as Pillow
 
 from benchmark.datasets.base import IGNORE, Mask
-from benchmark.datasets.files import Layout, class_ids, pixel_digest
+from benchmark.datasets.files import class_ids, pixel_digest
+from benchmark.datasets.layout import Layout
 from benchmark.datasets.manifest import FileFacts, PairFacts
 from benchmark.datasets.preparation.matlab import read_annotation
 from benchmark.datasets.preparation.recipes import Masks

@@ -12,8 +12,9 @@ from filelock import FileLock, Timeout
 
 from benchmark.datasets import manifest as manifests
 from benchmark.datasets.base import Part
-from benchmark.datasets.files import Layout, check_lists, digest
+from benchmark.datasets.files import check_lists, digest
 from benchmark.datasets.folder import DESCRIPTION, PARTS
+from benchmark.datasets.layout import MANIFEST, Layout
 from benchmark.datasets.manifest import FileFacts, Manifest, PairFacts, name_in, summary
 from benchmark.datasets.preparation import journal
 from benchmark.datasets.preparation.crew import each
@@ -30,7 +31,7 @@ IMAGES, MASKS, LISTS = "images", "masks", "lists"
 SHOWN = 12  # faults
 GAPS = 50  # runs of missing names: at most some 3 KB of text
 WAY_OUT = "What is done is kept: mend it and run the same command again, or choose another folder with --to."
-OWN = {IMAGES, MASKS, LISTS, DESCRIPTION, manifests.NAME, journal.NAME, ".lock"}
+OWN = {IMAGES, MASKS, LISTS, DESCRIPTION, MANIFEST, journal.NAME, ".lock"}
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")  # an id becomes part of a path
 
 Observer = Callable[[int, int], None]  # pairs done, of all
@@ -224,7 +225,7 @@ def _finish(
         _conceal(target)
         _remove_others(layout, book.ids())
         os.sync()  # once, not 40,000 times: the description must not outlive a power cut that its files do not
-        manifests.write_manifest(target / manifests.NAME, made)
+        manifests.write_manifest(target / MANIFEST, made)
     _write_if_new(target / DESCRIPTION, _description(recipe, made))
     return made
 
@@ -372,7 +373,7 @@ def _remove_drafts(target: Path) -> None:
 
 def _conceal(target: Path) -> None:
     """Let the folder be no dataset while it changes."""
-    for name in (DESCRIPTION, manifests.NAME):
+    for name in (DESCRIPTION, MANIFEST):
         (target / name).unlink(missing_ok=True)
 
 
@@ -385,7 +386,7 @@ def _remove_others(layout: Layout, before: Iterable[str]) -> None:
 
 def _recorded(target: Path) -> Manifest | None:
     try:
-        return manifests.read_manifest(target / manifests.NAME)
+        return manifests.read_manifest(target / MANIFEST)
     except BenchmarkError:
         return None
 

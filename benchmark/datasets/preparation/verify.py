@@ -6,8 +6,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmark.datasets.files import Layout, check_lists
+from benchmark.datasets.files import check_lists
 from benchmark.datasets.folder import DESCRIPTION, read_description
+from benchmark.datasets.layout import Layout
 from benchmark.datasets.manifest import Manifest, PairFacts, read_manifest, summary, write_manifest
 from benchmark.datasets.preparation.crew import each
 from benchmark.datasets.preparation.pairs import examine

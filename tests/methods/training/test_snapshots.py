@@ -226,7 +226,7 @@ def coco(monkeypatch: pytest.MonkeyPatch) -> str:
     """COCO-Stuff-10K as far as plans need it."""
     name = "coco-stuff-10k"
     info = DatasetInfo(name, "COCO-Stuff-10K", class_names(name), "d" * 64, 9000, 1000)
-    monkeypatch.setattr("benchmark.datasets.describe", lambda *_: info)
+    monkeypatch.setattr("benchmark.datasets.catalog.describe", lambda *_: info)
     return name
 
 

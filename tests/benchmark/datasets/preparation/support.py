@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from benchmark.datasets.files import Layout
 from benchmark.datasets.folder import folder_layout
+from benchmark.datasets.layout import Layout
 from benchmark.datasets.manifest import Manifest
 from benchmark.datasets.preparation import prepare
 from benchmark.datasets.preparation.recipes import RECIPES, Recipe
