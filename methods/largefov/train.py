@@ -100,8 +100,8 @@ def pixel_loss(logits: Tensor, labels: Tensor, balanced: Sequence[int] = (), bat
     Args:
         logits: (B, K, H, W).
         labels: (B, H, W) uint8, 255 where nothing is known.
-        balanced: classes whose pixels have a mean of their own, which is added to that of the others [largefov 5]; both means
-            are over the batch then, so that a few such pixels in one crop do not outweigh the rest of it.
+        balanced: classes whose pixels have a mean of their own, which is added to that of the others [largefov 5]; both
+            means are over the batch then, so that a few such pixels in one crop do not outweigh the rest of it.
         batch: labels of the batch that these crops are a part of; the losses of its parts add up to that of the batch.
     """
     batch = labels if batch is None else batch
