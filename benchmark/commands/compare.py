@@ -37,7 +37,7 @@ def command(selection: Selection, strict: str | None, as_json: bool) -> None:
 
     plan = selection.plan()
     found = [judge(plan, table, selection.store) for table in plan.tables]
-    shown = [one for one in found if one.sheet.estimates]
+    shown = [one for one in found if one.results.estimates]
     if as_json:
         click.echo(json.dumps([as_data(one) for one in shown], indent=1))
     elif shown:
@@ -48,7 +48,7 @@ def command(selection: Selection, strict: str | None, as_json: bool) -> None:
     if strict and any(_fails(one, strict) for one in shown):
         click.echo("claims are missed" if strict == "missed" else "claims are missed or undecided", err=True)
         click.get_current_context().exit(Exit.MISSED)
-    finish(selection, [one.sheet for one in found])
+    finish(selection, [one.results for one in found])
 
 
 def _fails(judgement: "Judgement", strict: str) -> bool:

@@ -62,23 +62,23 @@ def _keep(archive: "Archive", name: str, store: Store, *, replace: bool) -> None
 
 
 def _merge(archive: "Archive", restored: "Restored", store: Store, *, replicates: bool) -> int:
-    from benchmark.sharing.merging import Outcome, merge
+    from benchmark.sharing.merging import MergeOutcome, merge
 
     found = list(merge(archive, restored, store, replicates=replicates))
     counted = Counter(one.outcome for one in found)
-    always = {Outcome.ADDED, Outcome.SAME, Outcome.KEPT if replicates else Outcome.DIFFERS}
-    shown = [outcome for outcome in Outcome if outcome in always or counted[outcome]]
+    always = {MergeOutcome.ADDED, MergeOutcome.SAME, MergeOutcome.KEPT if replicates else MergeOutcome.DIFFERS}
+    shown = [outcome for outcome in MergeOutcome if outcome in always or counted[outcome]]
     click.echo(f"evaluations: {', '.join(f'{counted[outcome]} {outcome}' for outcome in shown)}")
     unequal = [one for one in found if one.reason]
     for one in unequal:
         click.echo(_difference(one, restored.plan))
     for reason, times in Counter(one.reason for one in unequal).items():
         click.echo(f"{times} evaluation{'' if times == 1 else 's'}: {reason}")
-    if counted[Outcome.DIFFERS] or counted[Outcome.OTHER_DATA]:
-        hint = "; --replicates keeps the others beside them" if counted[Outcome.DIFFERS] else ""
+    if counted[MergeOutcome.DIFFERS] or counted[MergeOutcome.OTHER_DATA]:
+        hint = "; --replicates keeps the others beside them" if counted[MergeOutcome.DIFFERS] else ""
         click.echo(f"the same keys have other counts; those of this store are kept{hint}", err=True)
         return Exit.MISSED
-    return Exit.INCOMPLETE if counted[Outcome.BUSY] else Exit.OK
+    return Exit.INCOMPLETE if counted[MergeOutcome.BUSY] else Exit.OK
 
 
 def _difference(one: "Merged", plan: "Plan") -> str:

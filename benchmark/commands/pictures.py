@@ -14,8 +14,8 @@ from benchmark.selection.predictions import predicted
 if TYPE_CHECKING:
     from benchmark.datasets import Dataset
     from benchmark.plan import Plan
-    from benchmark.report.pictures.page_plan import Choice, Kind, Sketch
-    from benchmark.report.pictures.pages import Page
+    from benchmark.report.pictures.page_plan import Choice, Kind, PagePlan
+    from benchmark.report.pictures.pages import PicturePage
 
 
 @click.command("pictures")
@@ -55,11 +55,11 @@ def command(selection: Selection, name: str, kind: "Kind | None", images: "Choic
     chosen = dataclasses.replace(selection.with_tables([name]), seeds=selection.seeds[:1])
     plan = chosen.plan()
     dataset = load_dataset(plan.source, plan.data_root)
-    sketches = list(_sketches(plan, dataset, images, kind))
-    if not predicted(plan, selection.store, sketches):
+    page_plans = list(_pages(plan, dataset, images, kind))
+    if not predicted(plan, selection.store, page_plans):
         click.get_current_context().exit(Exit.INTERRUPTED)
     drawn = []
-    for page in pages(plan, selection.store, dataset, sketches):
+    for page in pages(plan, selection.store, dataset, page_plans):
         for path in publish_pictures(page, selection.results_folder()):
             click.echo(path)
         drawn.append(page)
@@ -68,14 +68,14 @@ def command(selection: Selection, name: str, kind: "Kind | None", images: "Choic
     _finish(chosen, drawn)
 
 
-def _sketches(plan: "Plan", dataset: "Dataset", images: "Choice", kind: "Kind | None") -> "Iterator[Sketch]":
+def _pages(plan: "Plan", dataset: "Dataset", images: "Choice", kind: "Kind | None") -> "Iterator[PagePlan]":
     """Yield the pages of every table: of one kind, or of label maps where there are any."""
-    from benchmark.report.pictures.page_plan import label_sketches, prediction_sketches
+    from benchmark.report.pictures.page_plan import label_pages, prediction_pages
 
     for table in plan.tables:
         own = dataclasses.replace(plan, tables=(table,))
-        labels = () if kind == "predictions" else label_sketches(own, dataset, images)
-        yield from labels if labels or kind == "labels" else prediction_sketches(own, dataset, images)
+        labels = () if kind == "predictions" else label_pages(own, dataset, images)
+        yield from labels if labels or kind == "labels" else prediction_pages(own, dataset, images)
 
 
 def _nothing(plan: "Plan", kind: "Kind | None") -> str:
@@ -86,7 +86,7 @@ def _nothing(plan: "Plan", kind: "Kind | None") -> str:
     return f"no row that can be run here {' or '.join([offers[kind]] if kind else offers.values())}"
 
 
-def _finish(selection: Selection, drawn: "Sequence[Page]") -> None:
+def _finish(selection: Selection, drawn: "Sequence[PicturePage]") -> None:
     """Say on stderr what is missing, and exit with the code that says so too."""
     incomplete = [page for page in drawn if page.missing]
     for page in incomplete:

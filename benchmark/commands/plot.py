@@ -12,7 +12,7 @@ from benchmark.selection.options import Selection, selection_options, table_meta
 
 if TYPE_CHECKING:
     from benchmark.plan import Plan
-    from benchmark.report import Sheet
+    from benchmark.report import Results
 
 
 @click.command("plot")
@@ -30,28 +30,28 @@ def command(selection: Selection, name: str, classes: bool) -> None:
     """
     chosen = selection.with_tables([name])
     draw = _by_class if classes else _as_a_whole
-    sheets = []
-    for sheet, paths in draw(chosen.plan(), chosen):
-        sheets.append(sheet)
+    tables = []
+    for results, paths in draw(chosen.plan(), chosen):
+        tables.append(results)
         for path in paths:
             click.echo(path)
-    finish(chosen, sheets)
+    finish(chosen, tables)
 
 
-def _as_a_whole(plan: "Plan", selection: Selection) -> "Iterator[tuple[Sheet, tuple[Path, ...]]]":
+def _as_a_whole(plan: "Plan", selection: Selection) -> "Iterator[tuple[Results, tuple[Path, ...]]]":
     """Yield each table with the files of its plot."""
     from benchmark.report import estimate, publish_plot
 
     for table in plan.tables:
-        sheet = estimate(plan, table, selection.store)
-        yield sheet, publish_plot(sheet, selection.results_folder()) if sheet.estimates else ()
+        results = estimate(plan, table, selection.store)
+        yield results, publish_plot(results, selection.results_folder()) if results.estimates else ()
 
 
-def _by_class(plan: "Plan", selection: Selection) -> "Iterator[tuple[Sheet, tuple[Path, ...]]]":
+def _by_class(plan: "Plan", selection: Selection) -> "Iterator[tuple[Results, tuple[Path, ...]]]":
     """Yield each table with the files of its pages of classes."""
     from benchmark.report import publish_classes
     from benchmark.report.scores.classes import class_pages
 
     for table in plan.tables:
-        sheet, pages = class_pages(plan, table, selection.store)
-        yield sheet, tuple(path for page in pages for path in publish_classes(page, selection.results_folder()))
+        results, pages = class_pages(plan, table, selection.store)
+        yield results, tuple(path for page in pages for path in publish_classes(page, selection.results_folder()))

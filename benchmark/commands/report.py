@@ -11,7 +11,7 @@ from benchmark.selection.options import Selection, selection_options
 
 if TYPE_CHECKING:
     from benchmark.plan import Plan
-    from benchmark.report.pictures.pages import Page
+    from benchmark.report.pictures.pages import PicturePage
 
 NAME = "report.html"
 DRAWN = ("mini",)  # data sets whose images are the software's own: anybody may pass them on
@@ -51,13 +51,13 @@ def _path(selection: Selection) -> Path:
     return out if out.suffix == ".html" and not out.is_dir() else out / NAME
 
 
-def _grids(plan: "Plan", selection: Selection, asked: int | None) -> "Iterator[Page]":
+def _grids(plan: "Plan", selection: Selection, asked: int | None) -> "Iterator[PicturePage]":
     """Yield pages of label maps, and of predictions by networks in the store; photographs only if they are asked for.
 
     Raises click.Abort where making the predictions is interrupted.
     """
     from benchmark.datasets import load_dataset
-    from benchmark.report.pictures.page_plan import label_sketches, prediction_sketches
+    from benchmark.report.pictures.page_plan import label_pages, prediction_pages
     from benchmark.report.pictures.pages import pages
     from benchmark.selection.predictions import predicted
 
@@ -65,10 +65,10 @@ def _grids(plan: "Plan", selection: Selection, asked: int | None) -> "Iterator[P
     if not number:
         return
     dataset = load_dataset(plan.source, plan.data_root)
-    predictions = prediction_sketches(plan, dataset, number)
+    predictions = prediction_pages(plan, dataset, number)
     if not predicted(plan, selection.store, predictions):
         raise click.Abort
-    yield from pages(plan, selection.store, dataset, label_sketches(plan, dataset, number))
+    yield from pages(plan, selection.store, dataset, label_pages(plan, dataset, number))
     for page in pages(plan, selection.store, dataset, predictions):
         if len(page.missing) < len(page.columns):
             yield page

@@ -16,9 +16,9 @@ from benchmark.selection.options import Selection, selection_options, table_meta
 if TYPE_CHECKING:
     from benchmark.metrics import Convention
     from benchmark.plan import Plan
-    from benchmark.report import Sheet
+    from benchmark.report import Results
     from benchmark.report.claims.judge import Judgement
-    from benchmark.report.tables import Asked, Format, Side
+    from benchmark.report.tables import CellSpec, Format, RunResults
     from benchmark.sharing.runs import SharedRun
     from benchmark.store import Store
     from benchmark.tables import Table
@@ -87,47 +87,47 @@ def command(
     if convention == "all":
         found = [_in_every_convention(plan, table, selection.store, style) for table in plan.tables]
         _print([text for _, text in found] if plan.cells else [])
-        return finish(chosen, [sheet for sheet, _ in found])
+        return finish(chosen, [results for results, _ in found])
     with _shown(selection, columns or (), against, precision, cast("Convention", convention)) as shown:
         made = [shown.of(plan, table, selection) for table in plan.tables]
         _print([shown.printed(one, style) for one in made] if plan.cells else [])
         for one in made if plan.cells else ():
             shown.publish(one, selection)
-    return finish(chosen, [one.sheet for one in made])
+    return finish(chosen, [one.results for one in made])
 
 
 class _Made(NamedTuple):
     """What this run says of a table, with verdicts where they are shown or written, and what other runs say."""
 
-    sheet: "Sheet"
+    results: "Results"
     judgement: "Judgement | None"
-    others: "list[Side]"
+    others: "list[RunResults]"
 
 
 @dataclass(frozen=True)
 class _Shown:
     """What is shown of each cell, beside whose runs, and how the mean IoU is computed."""
 
-    asked: "Asked"
+    spec: "CellSpec"
     runs: "tuple[SharedRun, ...]"
     convention: "Convention"
 
     def of(self, plan: "Plan", table: "Table", selection: Selection) -> _Made:
         from benchmark.report import estimate
         from benchmark.report.claims.judge import judge
-        from benchmark.report.tables.beside import side
+        from benchmark.report.tables.run_results import run_results
 
-        judged = self.asked.judged or selection.out is not None
+        judged = self.spec.judged or selection.out is not None
         judgement = judge(plan, table, selection.store) if judged else None
-        sheet = judgement.sheet if judgement else estimate(plan, table, selection.store, self.convention)
-        others = [side(run, table.name, self.convention, judged=self.asked.judged) for run in self.runs]
-        return _Made(sheet, judgement, others)
+        results = judgement.results if judgement else estimate(plan, table, selection.store, self.convention)
+        others = [run_results(run, table.name, self.convention, judged=self.spec.judged) for run in self.runs]
+        return _Made(results, judgement, others)
 
     def printed(self, made: _Made, style: "Format") -> str:
         """Return how a table looks in one format."""
         from benchmark.report.tables import render
 
-        return render(made.judgement or made.sheet, style, self.asked, made.others)
+        return render(made.judgement or made.results, style, self.spec, made.others)
 
     def publish(self, made: _Made, selection: Selection) -> None:
         """Write a table in every format and say on stderr where, if a folder was named."""
@@ -135,7 +135,7 @@ class _Shown:
 
         if selection.out is None or made.judgement is None:
             return
-        for path in publish_judged(made.judgement, selection.store, selection.out, self.asked, made.others).files:
+        for path in publish_judged(made.judgement, selection.store, selection.out, self.spec, made.others).files:
             click.echo(path, err=True)
 
 
@@ -148,17 +148,17 @@ def _shown(
     convention: "Convention",
 ) -> Iterator[_Shown]:
     """Open the runs that are asked for, as long as tables are made of them."""
-    from benchmark.report.tables import Asked
+    from benchmark.report.tables import CellSpec
     from benchmark.sharing.runs import opened
 
     with opened([_named(name, selection.store) for name in against if name != PAPER], selection.store) as runs:
         names = iter(run.name for run in runs)
-        asked = Asked(columns, tuple(name if name == PAPER else next(names) for name in against), precision)
-        if asked.judged and convention != PAPER:
+        spec = CellSpec(columns, tuple(name if name == PAPER else next(names) for name in against), precision)
+        if spec.judged and convention != PAPER:
             raise BenchmarkError(
                 f"verdicts and intervals over images are the paper's convention's, not {convention}'s."
             )
-        yield _Shown(asked, runs, convention)
+        yield _Shown(spec, runs, convention)
 
 
 def _named(name: str, store: "Store") -> str:
@@ -186,12 +186,12 @@ def _check(selection: Selection, style: str, convention: str, *, changed: bool) 
         raise BenchmarkError("--convention all has columns of its own; leave out --columns, --against and --precision.")
 
 
-def _in_every_convention(plan: "Plan", table: "Table", store: "Store", style: "Format") -> "tuple[Sheet, str]":
+def _in_every_convention(plan: "Plan", table: "Table", store: "Store", style: "Format") -> "tuple[Results, str]":
     from benchmark.report.claims import forensics_listing as findings
     from benchmark.report.claims.forensics import examine
 
     found = examine(plan, table, store)
-    return found.sheet, findings.as_csv(found) if style == "csv" else findings.as_text(found)
+    return found.results, findings.as_csv(found) if style == "csv" else findings.as_text(found)
 
 
 def _print(texts: Sequence[str]) -> None:

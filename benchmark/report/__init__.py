@@ -1,10 +1,10 @@
 """What a run says: estimates of every cell, tables, plots, pictures, and the files that are published."""
 
 from benchmark.report.publication import publish, publish_classes, publish_pictures, publish_plot
-from benchmark.report.scores.estimates import Sheet, estimate
+from benchmark.report.scores.estimates import Results, estimate
 
 __all__ = [
-    "Sheet",
+    "Results",
     "estimate",
     "publish",
     "publish_classes",

@@ -16,12 +16,12 @@ from benchmark.provenance import origin
 from benchmark.report.claims.judge import Judgement, judge
 from benchmark.report.claims.listing import as_csv as claims_as_csv
 from benchmark.report.pictures.draw import picture
-from benchmark.report.pictures.pages import Page
+from benchmark.report.pictures.pages import PicturePage
 from benchmark.report.plots.class_plot import plot_classes
 from benchmark.report.plots.table_plot import plot
 from benchmark.report.scores.classes import ClassPage
-from benchmark.report.scores.estimates import Estimate, Sheet
-from benchmark.report.tables import FORMS, Asked, Side, render
+from benchmark.report.scores.estimates import Estimate, Results
+from benchmark.report.tables import FORMS, CellSpec, RunResults, render
 from benchmark.sharing.replicates import provenances
 from benchmark.splits import split_digest
 
@@ -49,25 +49,25 @@ def publish(plan: "Plan", table: "Table", store: "Store", out: Path) -> Publishe
 
 
 def publish_judged(
-    judgement: Judgement, store: "Store", out: Path, asked: Asked | None = None, others: Sequence[Side] = ()
+    judgement: Judgement, store: "Store", out: Path, spec: CellSpec | None = None, others: Sequence[RunResults] = ()
 ) -> PublishedTable:
     """Write ``table<N>`` in every form, with plot and provenance (.json), into ``out``, its claims beside it.
 
-    All files are finished before the first of them appears, each at once. ``asked`` and ``others`` are those of
+    All files are finished before the first of them appears, each at once. ``spec`` and ``others`` are those of
     ``tables.render``. Raises BenchmarkError naming the path where the folder cannot be written.
     """
-    sheet = judgement.sheet
-    if not sheet.estimates:
+    results = judgement.results
+    if not results.estimates:
         return PublishedTable("", ())
     with _drafts(out) as (draft, files):
-        stem = draft / file_stem(sheet.table.name)
+        stem = draft / file_stem(results.table.name)
         for style, form in FORMS.items():
             if form.suffix:
-                write_text(stem.with_name(stem.name + form.suffix), render(judgement, style, asked, others))
-        plot(sheet, stem)
+                write_text(stem.with_name(stem.name + form.suffix), render(judgement, style, spec, others))
+        plot(results, stem)
         _write_claims(judgement, draft)
         write_json(stem.with_name(f"{stem.name}.json"), provenance(judgement, store))
-    return PublishedTable(render(judgement, "text", asked, others), tuple(files))
+    return PublishedTable(render(judgement, "text", spec, others), tuple(files))
 
 
 def publish_claims(judgement: Judgement, out: Path) -> tuple[Path, ...]:
@@ -80,13 +80,13 @@ def publish_claims(judgement: Judgement, out: Path) -> tuple[Path, ...]:
 def _write_claims(judgement: Judgement, folder: Path) -> None:
     """Write ``table<N>-claims.csv`` where the table claims anything."""
     if judgement.cells or judgement.orderings:
-        write_text(folder / f"{file_stem(judgement.sheet.table.name)}-claims.csv", claims_as_csv(judgement))
+        write_text(folder / f"{file_stem(judgement.results.table.name)}-claims.csv", claims_as_csv(judgement))
 
 
-def publish_plot(sheet: Sheet, out: Path) -> tuple[Path, ...]:
+def publish_plot(results: Results, out: Path) -> tuple[Path, ...]:
     """Write the plot alone, ``table<N>.png`` and ``table<N>.pdf``, under the conditions of ``publish``."""
     with _drafts(out) as (draft, files):
-        plot(sheet, draft / file_stem(sheet.table.name))
+        plot(results, draft / file_stem(results.table.name))
     return tuple(files)
 
 
@@ -94,12 +94,12 @@ def publish_classes(page: ClassPage, out: Path) -> tuple[Path, ...]:
     """Write a page of classes, ``table<N>-classes-<split>.png`` and ``.pdf``, under the conditions of ``publish``."""
     column = [] if page.alone else [page.column]
     with _drafts(out) as (draft, files):
-        stem = "-".join([file_stem(page.sheet.table.name), "classes", page.split.name, *column])
+        stem = "-".join([file_stem(page.results.table.name), "classes", page.split.name, *column])
         plot_classes(page, draft / _safe(stem))
     return tuple(files)
 
 
-def publish_pictures(page: Page, out: Path) -> tuple[Path, ...]:
+def publish_pictures(page: PicturePage, out: Path) -> tuple[Path, ...]:
     """Write a page of pictures, ``pictures-<table>-<split>.png`` and ``.pdf``, under the conditions of ``publish``.
 
     The name of a page of predictions begins with ``predictions``.
@@ -123,22 +123,22 @@ def file_stem(name: str) -> str:
 
 def provenance(judgement: Judgement, store: "Store") -> dict[str, Any]:
     """Return where every number of a table comes from, as JSON values; the numbers themselves unrounded."""
-    keys = sorted(_finished_keys(judgement.sheet, store))
+    keys = sorted(_finished_keys(judgement.results, store))
     made = [store.result(key)["provenance"] for key in keys]
-    sheet = judgement.sheet
+    results = judgement.results
     return {
-        "table": sheet.table.name,
-        "title": sheet.table.title,
-        "source_of_printed_values": sheet.table.source,
-        "dataset": sheet.dataset.name,
-        "dataset_digest": sheet.dataset.digest,
-        "profile": sheet.profile,
-        "preset": sheet.preset,
-        "overrides": dict(sheet.overrides),
-        "seeds": list(sheet.seeds),
-        "splits": {split.name: split_digest(split) for split in sheet.splits.values()},
+        "table": results.table.name,
+        "title": results.table.title,
+        "source_of_printed_values": results.table.source,
+        "dataset": results.dataset.name,
+        "dataset_digest": results.dataset.digest,
+        "profile": results.profile,
+        "preset": results.preset,
+        "overrides": dict(results.overrides),
+        "seeds": list(results.seeds),
+        "splits": {split.name: split_digest(split) for split in results.splits.values()},
         "evaluator_version": EVALUATOR_VERSION,
-        "comparable_with_printed_values": sheet.comparable,
+        "comparable_with_printed_values": results.comparable,
         "git_commits": _distinct(made, "git_commit"),
         "git_dirty": any(one.get("git_dirty") for one in made),
         "python": _distinct(made, "python"),
@@ -148,7 +148,7 @@ def provenance(judgement: Judgement, store: "Store") -> dict[str, Any]:
         "threads": _distinct(made, "threads"),
         "imported_from": sorted({origin(one) for one in made} - {""}),
         "replicates_from": sorted({origin(one) for key in keys for one in provenances(key, store)} - {""}),
-        "cells": [_cell(cell) for cell in sheet],
+        "cells": [_cell(cell) for cell in results],
         "orderings": [str(verdict) for verdict in judgement.orderings],
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
@@ -173,8 +173,8 @@ def _safe(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9_.-]+", "-", name)
 
 
-def _finished_keys(sheet: Sheet, store: "Store") -> set[str]:
-    return {key for cell in sheet for key in cell.keys.values() if store.find(key)}
+def _finished_keys(results: Results, store: "Store") -> set[str]:
+    return {key for cell in results for key in cell.keys.values() if store.find(key)}
 
 
 def _cell(cell: Estimate) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from benchmark.wording import form, plural, tally
 
 if TYPE_CHECKING:
     from benchmark.plan import Plan
-    from benchmark.report import Sheet
+    from benchmark.report import Results
     from benchmark.selection.options import Selection
 
 
@@ -29,19 +29,19 @@ def nothing_selected(plan: "Plan", selection: "Selection") -> str:
     )
 
 
-def finish(selection: "Selection", sheets: "Sequence[Sheet]") -> None:
+def finish(selection: "Selection", tables: "Sequence[Results]") -> None:
     """Say on stderr what is missing, and exit with the code that says so too."""
     context = click.get_current_context()
-    if not any(sheet.estimates for sheet in sheets):
+    if not any(results.estimates for results in tables):
         click.echo(f"nothing matches: {selection}.", err=True)
         context.exit(Exit.NOTHING)
-    incomplete = [sheet for sheet in sheets if sheet.holes]
-    for sheet in incomplete:
-        click.echo(_holes(sheet), err=True)
+    incomplete = [results for results in tables if results.holes]
+    for results in incomplete:
+        click.echo(_holes(results), err=True)
     context.exit(Exit.INCOMPLETE if incomplete else Exit.OK)
 
 
-def _holes(sheet: "Sheet") -> str:
-    states = [cell.status for cell in sheet.holes]
-    of_all = f"{len(states)} of {plural(len(sheet.estimates), 'cell')} {form(len(states), 'lacks', 'lack')} seeds"
-    return f"table {sheet.table.name}: {of_all} ({tally(states)}); `run` with the same options makes them."
+def _holes(results: "Results") -> str:
+    states = [cell.status for cell in results.holes]
+    of_all = f"{len(states)} of {plural(len(results.estimates), 'cell')} {form(len(states), 'lacks', 'lack')} seeds"
+    return f"table {results.table.name}: {of_all} ({tally(states)}); `run` with the same options makes them."

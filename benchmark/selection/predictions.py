@@ -7,11 +7,11 @@ import click
 
 if TYPE_CHECKING:
     from benchmark.plan import Plan
-    from benchmark.report.pictures.page_plan import Sketch
+    from benchmark.report.pictures.page_plan import PagePlan
     from benchmark.store import Store
 
 
-def predicted(plan: "Plan", store: "Store", sketches: "Sequence[Sketch]") -> bool:
+def predicted(plan: "Plan", store: "Store", page_plans: "Sequence[PagePlan]") -> bool:
     """Make the predictions of some pages for which a network is there, and say what failed; False if interrupted.
 
     Raises BenchmarkError where the store cannot be written.
@@ -21,7 +21,7 @@ def predicted(plan: "Plan", store: "Store", sketches: "Sequence[Sketch]") -> boo
     from benchmark.execute.session import make_stages
     from benchmark.report.pictures.page_plan import to_predict
 
-    wanted = to_predict(plan, store, sketches)
+    wanted = to_predict(plan, store, page_plans)
     stages = wanted.pending(store)
     if not stages:
         return True

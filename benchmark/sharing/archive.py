@@ -2,7 +2,7 @@
 
 =====================  ==============================================================================================
 ``README.txt``         what this is, for people
-``run.json``           the description of the run (``Manifest``)
+``run.json``           the description of the run (``ArchiveManifest``)
 ``counts/<key>.npz``   the counts of every finished evaluation, as the store holds them
 ``SHA256SUMS``         the SHA-256 of every other file, as ``sha256sum`` writes and checks it
 =====================  ==============================================================================================
@@ -16,17 +16,15 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
-
-from pydantic import Field
 
 from benchmark import __version__
 from benchmark.errors import BenchmarkError
 from benchmark.files import naming, write_bytes
 from benchmark.metrics import COUNTS_FILE, EVALUATOR_VERSION, Counts
 from benchmark.sharing.describing import describe
-from benchmark.sharing.description import Description, Model
+from benchmark.sharing.description import LINE, ArchiveManifest
 from benchmark.sharing.readme import readme
 from benchmark.wording import plural
 
@@ -41,38 +39,15 @@ _BEGINNING = (1980, 1, 1, 0, 0, 0)  # of time, in zip files
 _UNIX = 3
 _FILE_MODE = 0o100644 << 16  # a plain file that everybody may read
 
-LINE = r"^[^\x00-\x1f\x7f-\x9f]{0,200}$"  # may be shown on a terminal
-Line = Annotated[str, Field(pattern=LINE)]
 
-
-class Manifest(Model):
-    """The content of ``run.json``.
-
-    Attributes:
-        format: raised by hand whenever older archives can no longer be read.
-        software: version of this software.
-        evaluator: ``EVALUATOR_VERSION`` of the counts.
-        created: when, ISO 8601.
-        by: who made it; empty where nobody said so.
-        run: what was run.
-    """
-
-    format: Literal[1]
-    software: Line
-    evaluator: int
-    created: Line
-    by: Line
-    run: Description
-
-
-def export(plan: "Plan", store: "Store", path: Path, by: str = "") -> Manifest:
+def export(plan: "Plan", store: "Store", path: Path, by: str = "") -> ArchiveManifest:
     """Write the archive of a plan as the store stands now, all at once, and return what it says of the run.
 
     Raises BenchmarkError where nothing is finished, for damaged counts, and naming the path where it cannot be written.
     """
     if not re.fullmatch(LINE, by):
         raise BenchmarkError(f"{by!r} cannot be shown as a name: take one line of at most 200 characters.")
-    manifest = Manifest(
+    manifest = ArchiveManifest(
         format=FORMAT,
         software=__version__,
         evaluator=EVALUATOR_VERSION,

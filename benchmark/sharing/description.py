@@ -14,6 +14,8 @@ from benchmark.tables import Table
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Instant = Annotated[float, Field(ge=0, le=1e11)]  # seconds since the epoch, of years that have four digits
+LINE = r"^[^\x00-\x1f\x7f-\x9f]{0,200}$"  # may be shown on a terminal
+Line = Annotated[str, Field(pattern=LINE)]
 State = Literal["done", "running", "failed", "interrupted", "missing"]
 M = TypeVar("M", bound="Model")
 
@@ -124,6 +126,26 @@ class Description(Model):
         """Keys of the finished evaluations, in the order of the cells, each once."""
         keys = dict.fromkeys(cell.stage for cell in self.cells if cell.stage)
         return tuple(key for key in keys if key in self.stages and self.stages[key].state == "done")
+
+
+class ArchiveManifest(Model):
+    """The content of ``run.json`` in an archive.
+
+    Attributes:
+        format: raised by hand whenever older archives can no longer be read.
+        software: version of this software.
+        evaluator: ``EVALUATOR_VERSION`` of the counts.
+        created: when, ISO 8601.
+        by: who made it; empty where nobody said so.
+        run: what was run.
+    """
+
+    format: Literal[1]
+    software: Line
+    evaluator: int
+    created: Line
+    by: Line
+    run: Description
 
 
 def commits(made: Iterable[Mapping[str, Any]]) -> list[str]:

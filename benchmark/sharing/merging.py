@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from benchmark.store import Store
 
 
-class Outcome(StrEnum):
+class MergeOutcome(StrEnum):
     """What became of one evaluation."""
 
     ADDED = "added"
@@ -46,7 +46,7 @@ class Merged:
     """
 
     stage: "Stage"
-    outcome: Outcome
+    outcome: MergeOutcome
     ours: float | None = None
     theirs: float | None = None
     reason: str = ""
@@ -64,12 +64,12 @@ def merge(archive: "Archive", restored: "Restored", store: "Store", *, replicate
         with store.writing():
             added = None if store.find(key) else _add(stages[key], archive, restored, store)
             merged = Merged(stages[key], added) if added else _compared(stages[key], restored.store, store)
-            if replicates and merged.outcome is Outcome.DIFFERS:
+            if replicates and merged.outcome is MergeOutcome.DIFFERS:
                 merged = replace(merged, outcome=_keep(merged.stage, archive, restored, store))
         yield merged
 
 
-def _add(stage: "Stage", archive: "Archive", restored: "Restored", store: "Store") -> Outcome | None:
+def _add(stage: "Stage", archive: "Archive", restored: "Restored", store: "Store") -> MergeOutcome | None:
     """Add one evaluation; return ``None`` where another process has just made it."""
     from filelock import Timeout
 
@@ -80,10 +80,10 @@ def _add(stage: "Stage", archive: "Archive", restored: "Restored", store: "Store
                 return None
             _publish(stage, archive, restored, store)
     except (Timeout, FileNotFoundError):  # held, or just published and its folder dropped
-        return None if store.find(stage.key) else Outcome.BUSY
+        return None if store.find(stage.key) else MergeOutcome.BUSY
     for parent in closure(stage.inputs.values()):
         _describe(parent, restored.plan, store)
-    return Outcome.ADDED
+    return MergeOutcome.ADDED
 
 
 def _publish(stage: "Stage", archive: "Archive", restored: "Restored", store: "Store") -> None:
@@ -138,15 +138,17 @@ def _attempt(attempt: "Attempt", record: "Record") -> Mapping[str, Any]:
 def _compared(stage: "Stage", theirs: "Store", ours: "Store") -> Merged:
     own, other = (Counts.load(store.folder(stage.key) / COUNTS_FILE) for store in (ours, theirs))
     if own.equals(other):
-        return Merged(stage, Outcome.SAME)
+        return Merged(stage, MergeOutcome.SAME)
     values = overall_miou(own), overall_miou(other)
     if own.image_ids != other.image_ids or not np.array_equal(own.ground_truth, other.ground_truth):
-        return Merged(stage, Outcome.OTHER_DATA, *values, "scored on other images or labels, which no environment does")
-    return Merged(stage, Outcome.DIFFERS, *values, likely_reason(stage, ours, theirs))
+        return Merged(
+            stage, MergeOutcome.OTHER_DATA, *values, "scored on other images or labels, which no environment does"
+        )
+    return Merged(stage, MergeOutcome.DIFFERS, *values, likely_reason(stage, ours, theirs))
 
 
-def _keep(stage: "Stage", archive: "Archive", restored: "Restored", store: "Store") -> Outcome:
+def _keep(stage: "Stage", archive: "Archive", restored: "Restored", store: "Store") -> MergeOutcome:
     """Keep an evaluation as a replicate of the store's own."""
     counts = restored.store.folder(stage.key) / COUNTS_FILE
     keep(counts, _result(_record(stage, archive), archive), stage.key, store)
-    return Outcome.KEPT
+    return MergeOutcome.KEPT

@@ -15,8 +15,8 @@ import numpy as np
 from benchmark.errors import BenchmarkError
 from benchmark.files import naming, sha256
 from benchmark.metrics import COUNTS_FILE, EVALUATOR_VERSION, Counts
-from benchmark.sharing.archive import FORMAT, MANIFEST, Manifest
-from benchmark.sharing.description import Description, parsed
+from benchmark.sharing.archive import FORMAT, MANIFEST
+from benchmark.sharing.description import ArchiveManifest, Description, parsed
 from benchmark.sharing.members import DAMAGE, LARGEST_FILE, Members, opened_members
 from benchmark.sharing.restoring import Restored, broken_keys, restore
 
@@ -36,7 +36,7 @@ class Archive:
 
     path: Path
     digest: str
-    manifest: Manifest
+    manifest: ArchiveManifest
 
     @property
     def run(self) -> Description:
@@ -77,7 +77,7 @@ def _unpack(archive: Archive, folder: Path) -> Restored:
     return restored
 
 
-def _manifest(text: bytes) -> Manifest:
+def _manifest(text: bytes) -> ArchiveManifest:
     if _CONTROL.search(text):
         raise BenchmarkError(f"{MANIFEST} holds control characters, which could make a terminal show anything.")
     try:
@@ -91,7 +91,7 @@ def _manifest(text: bytes) -> Manifest:
             f"{MANIFEST} has format {found!r} ({made}), this version reads format {FORMAT}; import it with the version "
             f"that made it."
         )
-    manifest = parsed(Manifest, text, MANIFEST)
+    manifest = parsed(ArchiveManifest, text, MANIFEST)
     if manifest.evaluator != EVALUATOR_VERSION:
         raise BenchmarkError(
             f"the counts are of evaluator version {manifest.evaluator}, this is version {EVALUATOR_VERSION}; numbers "

@@ -1,13 +1,7 @@
 """What an archive holds, in words: for its ``README.txt``, and for who imports it."""
 
-from typing import TYPE_CHECKING
-
-from benchmark.sharing.description import commits
+from benchmark.sharing.description import ArchiveManifest, Description, commits
 from benchmark.wording import enumerated, plural
-
-if TYPE_CHECKING:
-    from benchmark.sharing.archive import Manifest
-    from benchmark.sharing.description import Description
 
 README = """\
 Results of the weak-shot semantic segmentation benchmark
@@ -31,12 +25,12 @@ To add its evaluations to your results:    python -m benchmark import FILE.zip -
 """
 
 
-def readme(manifest: "Manifest") -> str:
+def readme(manifest: ArchiveManifest) -> str:
     """Return the content of ``README.txt``."""
     return README.format(facts="\n".join(facts(manifest)))
 
 
-def facts(manifest: "Manifest") -> list[str]:
+def facts(manifest: ArchiveManifest) -> list[str]:
     """Return what was run, when, by whom and with which code, a line each."""
     run = manifest.run
     by = f" by {manifest.by}" if manifest.by else ""
@@ -47,7 +41,7 @@ def facts(manifest: "Manifest") -> list[str]:
     ]
 
 
-def selection(run: "Description") -> str:
+def selection(run: Description) -> str:
     """Return ``mini, profile smoke, preset paper, seeds 0, 1; tables 2, 3``."""
     changed = f"; changed {', '.join(run.overrides)}" if run.overrides else ""
     return (
@@ -56,14 +50,14 @@ def selection(run: "Description") -> str:
     )
 
 
-def progress(run: "Description") -> str:
+def progress(run: Description) -> str:
     """Return ``12 of 24 cells finished, 12 evaluations``."""
     evaluations = set(run.evaluations)
     done = sum(cell.stage in evaluations for cell in run.cells)
     return f"{done} of {plural(len(run.cells), 'cell')} finished, {plural(len(evaluations), 'evaluation')}"
 
 
-def _commits(run: "Description") -> list[str]:
+def _commits(run: Description) -> list[str]:
     """Return by which commits the evaluations were made."""
     records = (run.stages[key].record for key in run.evaluations)
     return commits(record.provenance for record in records if record)

@@ -11,11 +11,11 @@ from typing import Literal
 import numpy as np
 
 from benchmark.orderings import Ordering, Pair
-from benchmark.report.scores.estimates import Estimate, Sheet
+from benchmark.report.scores.estimates import Estimate, Results
 from benchmark.report.scores.intervals import MOST_SEEDS, Draws, Interval, SeedMean, image_interval, seed_mean
 from benchmark.wording import form, plural
 
-Outcome = Literal["holds", "does not hold", "undecided", "cannot be judged"]
+OrderingOutcome = Literal["holds", "does not hold", "undecided", "cannot be judged"]
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Comparison:
         return self.seeds.interval if self.seeds else None
 
     @property
-    def outcome(self) -> Outcome:
+    def outcome(self) -> OrderingOutcome:
         """What can be claimed: only what neither other seeds nor other test images would turn round."""
         if self.difference is None or self.seeds is None:
             return "cannot be judged"
@@ -85,7 +85,7 @@ class Comparison:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class OrderingVerdict:
     """What this run says about one ordering."""
 
     ordering: str
@@ -96,10 +96,10 @@ class Verdict:
         return tuple(one for one in self.comparisons if one.difference is not None)
 
     @property
-    def outcome(self) -> Outcome:
+    def outcome(self) -> OrderingOutcome:
         """What becomes of the ordering as a whole: it holds where each of its columns does, and falls with one."""
         outcomes = [one.outcome for one in self.comparisons]
-        worst: tuple[Outcome, ...] = ("does not hold", "undecided", "cannot be judged")
+        worst: tuple[OrderingOutcome, ...] = ("does not hold", "undecided", "cannot be judged")
         return next((one for one in worst if one in outcomes), "holds")
 
     def __str__(self) -> str:
@@ -111,14 +111,14 @@ class Verdict:
         return f"{self.ordering}: {'; '.join([*parts, *([f'not judged: {missing}'] if missing else [])])}"
 
 
-def verdicts(sheet: Sheet, draws: Mapping[str, Draws] | None = None) -> tuple[Verdict, ...]:
+def verdicts(results: Results, draws: Mapping[str, Draws] | None = None) -> tuple[OrderingVerdict, ...]:
     """Return what this run says about every ordering of its table whose rows and columns were selected.
 
     Args:
-        sheet: the estimates.
+        results: the estimates.
         draws: key of an evaluation -> what its test images, drawn again, give; without them no ordering is decided.
     """
-    judged = (_verdict(ordering, sheet, draws or {}) for ordering in sheet.table.claims())
+    judged = (_verdict(ordering, results, draws or {}) for ordering in results.table.claims())
     return tuple(verdict for verdict in judged if verdict.comparisons)
 
 
@@ -130,14 +130,14 @@ def undecided_words(seeds: SeedMean, needed: int | None) -> str:
     return f"{have}, {f'{needed} would' if needed else f'nor would {MOST_SEEDS}'}"
 
 
-def _verdict(ordering: Ordering, sheet: Sheet, draws: Mapping[str, Draws]) -> Verdict:
-    chosen = [pair for pair in ordering.pairs if pair.above in sheet.estimates and pair.below in sheet.estimates]
-    return Verdict(ordering.text, tuple(_compare(pair, sheet, draws) for pair in chosen))
+def _verdict(ordering: Ordering, results: Results, draws: Mapping[str, Draws]) -> OrderingVerdict:
+    chosen = [pair for pair in ordering.pairs if pair.above in results.estimates and pair.below in results.estimates]
+    return OrderingVerdict(ordering.text, tuple(_compare(pair, results, draws) for pair in chosen))
 
 
-def _compare(pair: Pair, sheet: Sheet, draws: Mapping[str, Draws]) -> Comparison:
+def _compare(pair: Pair, results: Results, draws: Mapping[str, Draws]) -> Comparison:
     """Compare two cells seed by seed, over the seeds that both have."""
-    above, below = sheet[pair.above], sheet[pair.below]
+    above, below = results[pair.above], results[pair.below]
     for cell in (below, above):
         if not cell.scores:
             return Comparison(pair.label, None, reason=f"{cell.row} {cell.status}", pair=pair)
@@ -151,27 +151,27 @@ def _compare(pair: Pair, sheet: Sheet, draws: Mapping[str, Draws]) -> Comparison
         mean,
         stdev(differences.values()) if len(common) > 1 else None,
         pair=pair,
-        seeds=_over_seeds(above, below, differences, sheet),
-        images=_over_images(above, below, common, mean, sheet, draws),
+        seeds=_over_seeds(above, below, differences, results),
+        images=_over_images(above, below, common, mean, results, draws),
     )
 
 
-def _over_seeds(above: Estimate, below: Estimate, differences: Mapping[int, float], sheet: Sheet) -> SeedMean:
+def _over_seeds(above: Estimate, below: Estimate, differences: Mapping[int, float], results: Results) -> SeedMean:
     """Return the mean difference; beforehand, that of two trainings is taken to spread as if they were independent."""
     distinct = {(above.keys[seed], below.keys[seed]): value for seed, value in differences.items()}
     fixed = above.seedless and below.seedless
-    return seed_mean(list(distinct.values()), sheet.assumed, times=2**0.5, fixed=fixed)
+    return seed_mean(list(distinct.values()), results.assumed, times=2**0.5, fixed=fixed)
 
 
 def _over_images(
-    above: Estimate, below: Estimate, common: Sequence[int], mean: float, sheet: Sheet, draws: Mapping[str, Draws]
+    above: Estimate, below: Estimate, common: Sequence[int], mean: float, results: Results, draws: Mapping[str, Draws]
 ) -> Interval | None:
     """Return the interval of the difference, the same images drawn for both cells and for every seed."""
     keys = [(above.keys[seed], below.keys[seed]) for seed in common]
     drawn = [draws[key] for pair in keys for key in pair if key in draws]
     if len(drawn) < 2 * len(keys) or len({one.images for one in drawn}) > 1:
         return None
-    first, second = (sheet.splits[cell.column].name for cell in (above, below))
+    first, second = (results.splits[cell.column].name for cell in (above, below))
     differences = [draws[one].miou[first] - draws[other].miou[second] for one, other in keys]
     return image_interval(mean, np.mean(differences, axis=0))
 

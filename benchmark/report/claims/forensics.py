@@ -22,7 +22,7 @@ from benchmark.report.claims.anomalies import Observation, observe
 from benchmark.report.claims.judge import printed_decimals
 from benchmark.report.claims.tolerance import Tolerance, tolerance
 from benchmark.report.scores.conventions import READINGS, Floats, Reading, Sets, read_all
-from benchmark.report.scores.estimates import Estimate, Scored, Sheet, assemble, score
+from benchmark.report.scores.estimates import Estimate, Results, Scored, assemble, score
 from benchmark.report.scores.evaluations import Evaluation, Facts, evaluations, facts, read_each
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class Forensics:
     """A table read in every way.
 
     Attributes:
-        sheet: the estimates.
+        results: the estimates.
         values: name of a reading -> cell -> mean over its seeds, for cells with a number.
         explanations: best first; none where values are not compared with printed ones.
         matching: cells that agree with the printed digits when rounded, and when cut off, in the best reading.
@@ -96,7 +96,7 @@ class Forensics:
         tolerance: of every cell.
     """
 
-    sheet: Sheet
+    results: Results
     values: Mapping[str, Mapping[Place, float]]
     explanations: tuple[Explanation, ...]
     matching: tuple[int, int]
@@ -118,14 +118,14 @@ def examine(plan: "Plan", table: "Table", store: "Store") -> Forensics:
     sets = Sets(plan.splits, len(plan.dataset.classes))
     read = read_each(found, store, partial(_look, sets))
     known = {key: one.facts for key, one in read.items()}
-    sheet = assemble(plan, table, store, {key: one.scored for key, one in read.items()})
+    results = assemble(plan, table, store, {key: one.scored for key, one in read.items()})
     held = tolerance(0.5 * 10.0 ** -printed_decimals(table))
-    cells = _Cells(sheet, sets, {key: one.means for key, one in read.items()}, held)
-    explanations = cells.explanations([*plan.splits]) if sheet.comparable else ()
+    cells = _Cells(results, sets, {key: one.means for key, one in read.items()}, held)
+    explanations = cells.explanations([*plan.splits]) if results.comparable else ()
     best = explanations[0].readings[0] if explanations else READINGS[0]
     absent = set.intersection(*({*one.absent} for one in known.values())) if known else set()
     return Forensics(
-        sheet=sheet,
+        results=results,
         values={reading.name: cells.values(reading) for reading in READINGS},
         explanations=explanations,
         matching=cells.matching(best) if explanations else (0, 0),
@@ -152,15 +152,15 @@ class _Cells:
     """The cells of a table in every reading.
 
     Args:
-        sheet: the estimates.
+        results: the estimates.
         sets: of classes.
         read: key of an evaluation -> reading -> mean over every set.
         held: the tolerance of every cell.
     """
 
-    def __init__(self, sheet: Sheet, sets: Sets, read: Mapping[str, Mapping[str, Floats]], held: Tolerance) -> None:
-        self._sheet, self._sets, self._read, self._held = sheet, sets, read, held
-        self._scored = [cell for cell in sheet if cell.scores]
+    def __init__(self, results: Results, sets: Sets, read: Mapping[str, Mapping[str, Floats]], held: Tolerance) -> None:
+        self._sheet, self._sets, self._read, self._held = results, sets, read, held
+        self._scored = [cell for cell in results if cell.scores]
         self._printed = [cell for cell in self._scored if cell.paper is not None]
 
     def values(self, reading: Reading) -> dict[Place, float]:

@@ -17,7 +17,7 @@ def as_csv(found: Forensics) -> str:
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(("row", "column", "printed", *(reading.name for reading in READINGS)))
-    for cell in found.sheet:
+    for cell in found.results:
         numbers = (found.values[reading.name].get((cell.row, cell.column)) for reading in READINGS)
         printed = "" if cell.paper is None else cell.paper
         writer.writerow((cell.row, cell.column, printed, *("" if one is None else f"{one:.4f}" for one in numbers)))
@@ -26,7 +26,7 @@ def as_csv(found: Forensics) -> str:
 
 def as_text(found: Forensics) -> str:
     """Return every cell in every reading, which reading explains the printed values best, and what else can be seen."""
-    lines = [*heading(found.sheet), "", *_cells(found), ""]
+    lines = [*heading(found.results), "", *_cells(found), ""]
     lines += [*columns([(f"  {reading.name}", reading.words) for reading in READINGS]), ""]
     if found.explanations:
         lines += [*_explanations(found), ""]
@@ -35,14 +35,14 @@ def as_text(found: Forensics) -> str:
 
 def _cells(found: Forensics) -> list[str]:
     """Return a block a row of the table: the printed values, then those of each reading."""
-    sheet = found.sheet
-    lines = [["", *sheet.columns, ""]]
-    for row in sheet.rows:
-        printed = ["--" if (value := sheet[row, one].paper) is None else f"{value:.1f}" for one in sheet.columns]
-        lines += [[row, *([""] * len(sheet.columns)), ""]]
-        lines += [["  printed", *printed, ""]] if sheet.printed else []
+    results = found.results
+    lines = [["", *results.columns, ""]]
+    for row in results.rows:
+        printed = ["--" if (value := results[row, one].paper) is None else f"{value:.1f}" for one in results.columns]
+        lines += [[row, *([""] * len(results.columns)), ""]]
+        lines += [["  printed", *printed, ""]] if results.printed else []
         for reading in READINGS:
-            numbers = (found.values[reading.name].get((row, column)) for column in sheet.columns)
+            numbers = (found.values[reading.name].get((row, column)) for column in results.columns)
             lines += [[f"  {reading.name}", *("--" if one is None else f"{one:.2f}" for one in numbers), ""]]
     return columns(lines)
 
@@ -74,7 +74,7 @@ def _best(found: Forensics) -> str:
 
 
 def _swapped(found: Forensics, swap: Swap) -> str:
-    rows, own = ", ".join(swap.rows), found.sheet.splits[swap.column].name
+    rows, own = ", ".join(swap.rows), found.results.splits[swap.column].name
     return (
         f"{swap.column}: the novel classes of {swap.split}, not of {own}, explain {rows} "
         f"({swap.fit.distance:.2f} points off, not {swap.own.distance:.2f}): splits may be swapped."

@@ -22,10 +22,10 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from benchmark.metrics import Counts
 from benchmark.report.claims.anomalies import Observation, observe
-from benchmark.report.claims.comparisons import Comparison, Verdict, undecided_words, verdicts
+from benchmark.report.claims.comparisons import Comparison, OrderingVerdict, undecided_words, verdicts
 from benchmark.report.claims.tolerance import Tolerance, tolerance
 from benchmark.report.scores.certainty import over_images, over_seeds
-from benchmark.report.scores.estimates import Estimate, Scored, Sheet, Status, assemble, score
+from benchmark.report.scores.estimates import Estimate, Results, Scored, Status, assemble, score
 from benchmark.report.scores.evaluations import Evaluation, Facts, evaluations, facts, read_each, read_replicates
 from benchmark.report.scores.intervals import Draws, Interval, SeedMean, draw
 from benchmark.wording import plural
@@ -106,7 +106,7 @@ class Judgement:
     """What a run says of everything that one table claims.
 
     Attributes:
-        sheet: the estimates.
+        results: the estimates.
         tolerance: of every cell, stated before the run.
         cells: the printed ones among those selected, row by row.
         orderings: those whose rows and columns were selected.
@@ -114,10 +114,10 @@ class Judgement:
         draws: key of a finished evaluation -> what its test images, drawn again, give.
     """
 
-    sheet: Sheet
+    results: Results
     tolerance: Tolerance
     cells: tuple[Judged, ...]
-    orderings: tuple[Verdict, ...]
+    orderings: tuple[OrderingVerdict, ...]
     observations: tuple[Observation, ...]
     draws: Mapping[str, Draws] = field(compare=False, repr=False)
 
@@ -144,13 +144,13 @@ def judge(plan: "Plan", table: "Table", store: "Store") -> Judgement:
     known = {key: one.facts for key, one in read.items()}
     draws = {key: one.draws for key, one in read.items()}
     scored = {key: one.scored for key, one in read.items()}
-    sheet = assemble(plan, table, store, scored, replicated=read_replicates(found, store, score))
-    orderings = verdicts(sheet, draws)
+    results = assemble(plan, table, store, scored, replicated=read_replicates(found, store, score))
+    orderings = verdicts(results, draws)
     decimals = printed_decimals(table)
     held = tolerance(0.5 * 10.0**-decimals)
     lacking = {one.stage.key: _lack(one, known[one.stage.key]) for one in found}
-    cells = tuple(_Judge(sheet, draws, held, decimals, orderings, lacking).cells())
-    return Judgement(sheet, held, cells, orderings, observe(found, known, store), draws)
+    cells = tuple(_Judge(results, draws, held, decimals, orderings, lacking).cells())
+    return Judgement(results, held, cells, orderings, observe(found, known, store), draws)
 
 
 def decide(interval: Interval, printed: float, held: Tolerance) -> Literal["reproduced", "not reproduced", "undecided"]:
@@ -190,28 +190,28 @@ def _lack(evaluation: Evaluation, known: Facts) -> str:
 class _Judge:
     """What the verdicts on the cells of a table rest on; ``lacking`` says of an evaluation which images it lacks."""
 
-    sheet: Sheet
+    results: Results
     draws: Mapping[str, Draws]
     tolerance: Tolerance
     decimals: int
-    orderings: Sequence[Verdict]
+    orderings: Sequence[OrderingVerdict]
     lacking: Mapping[str, str]
 
     def cells(self) -> Iterator[Judged]:
-        table = self.sheet.table
-        for cell in self.sheet:
+        table = self.results.table
+        for cell in self.results:
             if cell.paper is not None:
                 place = (table.name, cell.row, cell.column)
                 yield self._cell(cell, Claim(*place, table.source, cell.paper, self.decimals))
 
     def _cell(self, cell: Estimate, claim: Claim) -> Judged:
-        seeds, images = over_seeds(self.sheet, cell), over_images(self.sheet, cell, self.draws)
+        seeds, images = over_seeds(self.results, cell), over_images(self.results, cell, self.draws)
         if seeds is None:
             return Judged(claim, cell, None, None, cell.status)
         return Judged(claim, cell, seeds, images, *self._verdict(cell, claim, seeds))
 
     def _verdict(self, cell: Estimate, claim: Claim, seeds: SeedMean) -> tuple[Finding, str]:
-        obstacles = [*self.sheet.differences, *dict.fromkeys(self.lacking[cell.keys[seed]] for seed in cell.scores)]
+        obstacles = [*self.results.differences, *dict.fromkeys(self.lacking[cell.keys[seed]] for seed in cell.scores)]
         if any(obstacles) or seeds.interval is None:
             return "not comparable", ", ".join(filter(None, obstacles)) or "nothing is known of the spread over seeds"
         finding = decide(seeds.interval, claim.printed, self.tolerance)

@@ -8,7 +8,7 @@ from typing import Any
 from benchmark.report.claims.comparisons import Comparison
 from benchmark.report.claims.judge import Judged, Judgement
 from benchmark.report.claims.tolerance import rules
-from benchmark.report.scores.estimates import Sheet
+from benchmark.report.scores.estimates import Results
 from benchmark.report.scores.intervals import Interval
 from benchmark.report.scores.replication import of_replicates, replicates_words
 from benchmark.report.wording import columns, heading, run_words
@@ -35,7 +35,7 @@ def as_text(judgement: Judgement) -> str:
     if judgement.observations:
         lines += ["Beside the numbers:", *(f"  {one.kind}: {one.text}" for one in judgement.observations), ""]
     if any(cell.verdict in {"not reproduced", "rank only"} for cell in judgement.cells):
-        name = judgement.sheet.table.name
+        name = judgement.results.table.name
         lines += [f"`table {name} --convention all` computes the values in other ways and says which explains them."]
     if judgement.undecided:
         lines += ["How many seeds would tell supposes that mean and spread stay as they are."]
@@ -52,7 +52,7 @@ def as_csv(judgement: Judgement) -> str:
         printed = (f"{claim.printed:.{decimals}f}", *(f"{end:.{decimals + 1}f}" for end in claim.interval))
         ours = (_exact(cell.seeds.mean if cell.seeds else None), cell.estimate.n_seeds, _exact(cell.difference))
         spans = (*_ends(cell.over_seeds), *_ends(cell.images))
-        tolerance = _exact(judgement.tolerance.size if judgement.sheet.comparable else None)
+        tolerance = _exact(judgement.tolerance.size if judgement.results.comparable else None)
         writer.writerow(
             ("value", claim.row, claim.column, *printed, *ours, *spans, tolerance, cell.verdict, cell.remark)
         )
@@ -67,18 +67,18 @@ def as_csv(judgement: Judgement) -> str:
 
 def as_data(judgement: Judgement) -> dict[str, Any]:
     """Return everything as JSON values, numbers unrounded."""
-    sheet, held = judgement.sheet, judgement.tolerance
+    results, held = judgement.results, judgement.tolerance
     return {
-        "table": sheet.table.name,
-        "source": sheet.table.source,
-        "run": run_words(sheet),
-        "seeds": list(sheet.seeds),
-        "comparable": sheet.comparable,
-        "differences": list(sheet.differences),
+        "table": results.table.name,
+        "source": results.table.source,
+        "run": run_words(results),
+        "seeds": list(results.seeds),
+        "comparable": results.comparable,
+        "differences": list(results.differences),
         "tolerance": {"size": held.size, "rounding": held.rounding, "sd": held.sd, "factor": held.factor},
-        "assumed_seed_spread": sheet.assumed.model_dump() if sheet.assumed else None,
+        "assumed_seed_spread": results.assumed.model_dump() if results.assumed else None,
         "confidence": rules().confidence,
-        "replicates": _replicates_data(sheet),
+        "replicates": _replicates_data(results),
         "values": [_cell_data(cell) for cell in judgement.cells],
         "orderings": [
             {"ordering": one.ordering, "outcome": one.outcome, "comparisons": [*map(_comparison_data, one.comparisons)]}
@@ -92,14 +92,14 @@ def as_data(judgement: Judgement) -> dict[str, Any]:
 
 def _heading(judgement: Judgement) -> Iterator[str]:
     """Yield what the claims are about and what was fixed before the run."""
-    sheet = judgement.sheet
-    yield from heading(sheet)
-    if sheet.comparable:
+    results = judgement.results
+    yield from heading(results)
+    if results.comparable:
         yield f"Tolerance, fixed before any run: {judgement.tolerance}."
-    if sheet.assumed:
-        weight = f"worth {sheet.assumed.weight:g} degrees of freedom"
-        yield f"SD over seeds, taken beforehand: {sheet.assumed.sd:g}, {weight}; {sheet.assumed.source}."
-    if words := replicates_words(sheet):
+    if results.assumed:
+        weight = f"worth {results.assumed.weight:g} degrees of freedom"
+        yield f"SD over seeds, taken beforehand: {results.assumed.sd:g}, {weight}; {results.assumed.source}."
+    if words := replicates_words(results):
         yield words
 
 
@@ -159,8 +159,8 @@ def _ends(interval: Interval | None) -> tuple[str, str]:
     return ("", "") if interval is None else (_exact(interval.low), _exact(interval.high))
 
 
-def _replicates_data(sheet: Sheet) -> dict[str, Any] | None:
-    apart = of_replicates(sheet)
+def _replicates_data(results: Results) -> dict[str, Any] | None:
+    apart = of_replicates(results)
     if not apart.differences:
         return None
     numbers = {name: getattr(apart, name) for name in ("mean", "sd", "largest", "seed_sd")}

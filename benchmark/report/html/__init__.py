@@ -31,13 +31,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from benchmark.plan import Plan
-    from benchmark.report.pictures.pages import Page
+    from benchmark.report.pictures.pages import PicturePage
     from benchmark.store import Store
 
 __all__ = ["made", "verify", "write"]
 
 
-def write(plan: "Plan", store: "Store", path: Path, grids: "Iterable[Page]" = ()) -> None:
+def write(plan: "Plan", store: "Store", path: Path, grids: "Iterable[PicturePage]" = ()) -> None:
     """Write the report of a plan with at least one cell, as the store stands now, with pages of label maps in it.
 
     Raises BenchmarkError for damaged counts, and naming the path where it cannot be written.
@@ -47,7 +47,7 @@ def write(plan: "Plan", store: "Store", path: Path, grids: "Iterable[Page]" = ()
         write_text(path, text)
 
 
-def made(plan: "Plan", store: "Store", grids: "Iterable[Page]" = ()) -> str:
+def made(plan: "Plan", store: "Store", grids: "Iterable[PicturePage]" = ()) -> str:
     """Return the report of a plan with at least one cell, under the conditions of ``write``."""
     pictures: Pictures = {}
     blocks = Blocks()

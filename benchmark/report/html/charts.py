@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from benchmark.report.plots import theme
 from benchmark.report.plots.series import LEAP, Group, Panel, Point, Series, Stroke, panels
-from benchmark.report.scores.estimates import Sheet
+from benchmark.report.scores.estimates import Results
 
 WIDTH, ALONE = 420.0, 760.0  # of one of two pictures, and of a single one
 LEFT, RIGHT, TOP, BOTTOM = 32.0, 8.0, 24.0, 216.0  # of the frame; ``BOTTOM`` from the top
@@ -128,13 +128,13 @@ class Chart:
     note: str = ""
 
 
-def chart(sheet: Sheet) -> Chart | None:
+def chart(results: Results) -> Chart | None:
     """Return the plot of a table; ``None`` where neither this run nor the paper has a number."""
-    shown = [panel for panel in panels(sheet) if not panel.empty]
+    shown = [panel for panel in panels(results) if not panel.empty]
     if not shown:
         return None
-    bars = sheet.table.plot.bars
-    spans = _spans(shown, bars=bars, shared=sheet.comparable or sheet.table.plot.kind == "steps")
+    bars = results.table.plot.bars
+    spans = _spans(shown, bars=bars, shared=results.comparable or results.table.plot.kind == "steps")
     width = ALONE if len(shown) == 1 else WIDTH
     pictures = tuple(_picture(panel, span, width, bars=bars) for panel, span in zip(shown, spans, strict=True))
     legend = tuple(Entry(i, one.label) for i, one in enumerate(shown[0].series))

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from PIL.Image import Image as Picture
 
     from benchmark.datasets.base import Mask
-    from benchmark.report.pictures.pages import Page, Shown
+    from benchmark.report.pictures.pages import PicturePage, Shown
 
 LONGEST = 240  # pixels of a side; photographs are shrunk to it
 Pictures = dict[str, str]  # SHA-256 of a PNG file -> the file in base64
 Colours = NDArray[np.uint8]  # (256, 3)
 
 
-def grid(page: "Page", pictures: Pictures) -> GridOf:
+def grid(page: "PicturePage", pictures: Pictures) -> GridOf:
     """Add the pictures of a page, and return which they are."""
     drawer = _Drawer(page, pictures)
     return GridOf(
@@ -78,7 +78,7 @@ def class_chips(classes: int) -> list[str]:
 
 
 class _Drawer:
-    def __init__(self, page: "Page", pictures: Pictures) -> None:
+    def __init__(self, page: "PicturePage", pictures: Pictures) -> None:
         classes = len(page.dataset.classes)
         self._novel = page.split.novel
         self._pictures = pictures

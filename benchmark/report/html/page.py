@@ -50,7 +50,7 @@ def render(restored: Restored, pictures: Pictures, description: str, blocks: Ite
             content=content,
             description=description,
             title=_title(views),
-            run=run_words(views[0].sheet),
+            run=run_words(views[0].results),
             summary=summary(views),
             views=views,
             stages=lists.stage_groups(content),
@@ -100,7 +100,7 @@ def sealed_with(text: str) -> str | None:
 
 
 def _title(views: Sequence[TableView]) -> str:
-    names = [view.sheet.table.name for view in views]
+    names = [view.results.table.name for view in views]
     return f"{form(len(names), 'Table')} {listed(names)}"
 
 

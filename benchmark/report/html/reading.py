@@ -67,7 +67,7 @@ class Part(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Page:
+class ReportFile:
     """A page as it lies in a file.
 
     Attributes:
@@ -90,7 +90,7 @@ class Page:
         return Content.read(self.blocks[self.description])
 
 
-def read_page(path: Path) -> Page:
+def read_page(path: Path) -> ReportFile:
     """Read a page. Raises BenchmarkError for a file that cannot be read and for one that is no page of ours."""
     try:
         text = path.read_bytes().decode()
@@ -102,7 +102,7 @@ def read_page(path: Path) -> Page:
     if len(found) != 1:
         raise BenchmarkError(f"{path} is no report: it names no description of what is inside. `report` writes one.")
     blocks = [Block(name, int(size), packed) for name, size, packed in _BLOCK.findall(text)]
-    return Page(text, Blocks(blocks), tuple(block.name for block in blocks), found[0], dict(_pictures(text)))
+    return ReportFile(text, Blocks(blocks), tuple(block.name for block in blocks), found[0], dict(_pictures(text)))
 
 
 def without_blocks(text: str) -> str:

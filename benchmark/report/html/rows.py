@@ -5,16 +5,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from benchmark.report.claims.comparisons import Comparison, Verdict
+from benchmark.report.claims.comparisons import Comparison, OrderingVerdict
 from benchmark.report.claims.judge import Judgement, printed_decimals
 from benchmark.report.html.charts import Chart, chart
 from benchmark.report.html.words import mark, sentence, signed, span, tone
 from benchmark.report.scores.certainty import over_images, over_seeds
-from benchmark.report.scores.estimates import Estimate, Sheet
+from benchmark.report.scores.estimates import Estimate, Results
 from benchmark.report.scores.intervals import Interval
-from benchmark.report.tables.asked import OURS
 from benchmark.report.tables.captions import caption_lines
-from benchmark.report.tables.grid import Grid, Side
+from benchmark.report.tables.cell_spec import OURS
+from benchmark.report.tables.grid import Grid, RunResults
 from benchmark.wording import listed
 
 
@@ -67,40 +67,40 @@ class TableView:
     chart: Chart | None
 
     @property
-    def sheet(self) -> Sheet:
-        return self.judgement.sheet
+    def results(self) -> Results:
+        return self.judgement.results
 
     @cached_property
     def printed(self) -> bool:
         """Whether there is any printed value."""
-        return self.sheet.printed
+        return self.results.printed
 
     @cached_property
     def columns(self) -> tuple[str, ...]:
-        return self.sheet.columns
+        return self.results.columns
 
     @property
     def name(self) -> str:
         """The table as one calls it: ``Table 3``, ``Table baselines``."""
-        return f"Table {self.sheet.table.name}"
+        return f"Table {self.results.table.name}"
 
     @property
     def anchor(self) -> str:
-        return "table-" + re.sub(r"[^A-Za-z0-9_-]+", "-", self.sheet.table.name)
+        return "table-" + re.sub(r"[^A-Za-z0-9_-]+", "-", self.results.table.name)
 
     @property
     def caption(self) -> list[str]:
         """The lines under the title, as in the other forms of the table."""
-        return caption_lines(Grid(Side(OURS, self.sheet)))[1:]
+        return caption_lines(Grid(RunResults(OURS, self.results)))[1:]
 
     @property
     def matrix(self) -> list[tuple[str, list[CellRow]]]:
         """Rows as the paper prints them: a label, and a cell a column."""
         cells = {(cell.estimate.row, cell.estimate.column): cell for cell in self.cells}
-        return [(row, [cells[row, column] for column in self.columns]) for row in self.sheet.rows]
+        return [(row, [cells[row, column] for column in self.columns]) for row in self.results.rows]
 
     @property
-    def orderings(self) -> list[tuple[Verdict, str]]:
+    def orderings(self) -> list[tuple[OrderingVerdict, str]]:
         """The orderings, each with what it comes to in its columns."""
         return [(one, "; ".join(_ordering_words(one))) for one in self.judgement.orderings]
 
@@ -111,7 +111,7 @@ class TableView:
     @cached_property
     def remarks(self) -> bool:
         """Whether what verdicts rest on differs from cell to cell."""
-        return self.sheet.comparable and any(cell.remark for cell in self.cells)
+        return self.results.comparable and any(cell.remark for cell in self.cells)
 
     @property
     def marks(self) -> list[str]:
@@ -121,7 +121,7 @@ class TableView:
     @cached_property
     def decimals(self) -> int:
         """How many a printed value has."""
-        return printed_decimals(self.sheet.table)
+        return printed_decimals(self.results.table)
 
     @cached_property
     def has_base(self) -> bool:
@@ -130,39 +130,39 @@ class TableView:
 
 def table_view(judgement: Judgement) -> TableView:
     """Return what a page shows of a judgement."""
-    sheet = judgement.sheet
+    results = judgement.results
     return TableView(
         judgement=judgement,
         cells=tuple(_cells(judgement)),
         comparisons=tuple(
-            ComparisonRow(f"table {sheet.table.name}, {ordering.ordering}, {one.label}", ordering.ordering, one)
+            ComparisonRow(f"table {results.table.name}, {ordering.ordering}, {one.label}", ordering.ordering, one)
             for ordering in judgement.orderings
             for one in ordering.comparisons
         ),
-        chart=chart(sheet),
+        chart=chart(results),
     )
 
 
 def _cells(judgement: Judgement) -> Iterator[CellRow]:
-    sheet, printed = judgement.sheet, judgement.sheet.printed
+    results, printed = judgement.results, judgement.results.printed
     judged = {(one.claim.row, one.claim.column): one for one in judgement.cells}
-    rows, columns = ({label: i for i, label in enumerate(labels)} for labels in (sheet.rows, sheet.columns))
-    for cell in sheet:
+    rows, columns = ({label: i for i, label in enumerate(labels)} for labels in (results.rows, results.columns))
+    for cell in results:
         claim = judged.get((cell.row, cell.column))
         unclaimed = "no printed value" if printed and cell.scores else cell.status
-        seeds = over_seeds(sheet, cell)
+        seeds = over_seeds(results, cell)
         yield CellRow(
-            f"table {sheet.table.name}, {cell.row}, {cell.column}",
+            f"table {results.table.name}, {cell.row}, {cell.column}",
             (rows[cell.row], columns[cell.column]),
             cell,
             seeds.interval if seeds else None,
-            over_images(sheet, cell, judgement.draws),
+            over_images(results, cell, judgement.draws),
             claim.verdict if claim else unclaimed,
             claim.remark if claim else "",
         )
 
 
-def _ordering_words(ordering: Verdict) -> Iterator[str]:
+def _ordering_words(ordering: OrderingVerdict) -> Iterator[str]:
     """Yield the sizes of a single comparison, or which columns came out how."""
     if len(ordering.comparisons) == 1:
         yield _size(ordering.comparisons[0])

@@ -14,11 +14,11 @@ def summary(views: Sequence[TableView]) -> list[str]:
 
 
 def _cells(views: Sequence[TableView]) -> Iterator[str]:
-    cells = [cell.status for view in views for cell in view.sheet]
+    cells = [cell.status for view in views for cell in view.results]
     done = cells.count("done")
     rest = tally(status for status in cells if status != "done")
     words = f"all {len(cells):,} are" if done == len(cells) else f"{done:,} of {len(cells):,} are"
-    yield f"Of the cells, {words} done{f', {rest}' if rest else ''}; seeds {listed(map(str, views[0].sheet.seeds))}."
+    yield f"Of the cells, {words} done{f', {rest}' if rest else ''}; seeds {listed(map(str, views[0].results.seeds))}."
 
 
 def _values(views: Sequence[TableView]) -> Iterator[str]:

@@ -17,7 +17,7 @@ from benchmark.report.html.comparing import Wording, reworded, unlike
 from benchmark.report.html.content import Content
 from benchmark.report.html.maker import maker
 from benchmark.report.html.page import digest, render, sealed_with
-from benchmark.report.html.reading import Page, parts, read_page
+from benchmark.report.html.reading import ReportFile, parts, read_page
 from benchmark.report.html.restoring import restore
 from benchmark.sharing.restoring import broken_keys
 from benchmark.wording import plural
@@ -57,7 +57,7 @@ def verify(path: Path) -> Verification:
     return Verification(tuple(_checked(page, content)), faults, shown.remarks)
 
 
-def _checked(page: Page, content: Content) -> Iterator[str]:
+def _checked(page: ReportFile, content: Content) -> Iterator[str]:
     numbers = [part for part in parts(page.text).values() if part.number and re.search(r"\d", part.text)]
     evaluations = plural(len(content.counts), "evaluation")
     yield f"{plural(len(numbers), 'place')} with numbers, computed again from the counts of {evaluations}"
@@ -68,12 +68,12 @@ def _checked(page: Page, content: Content) -> Iterator[str]:
     yield "the digest of the whole file"
 
 
-def _seal(page: Page) -> Iterator[str]:
+def _seal(page: ReportFile) -> Iterator[str]:
     if sealed_with(page.text) != digest(page.text):
         yield "the file: its SHA-256 is not the one that it was sealed with, so something in it was changed"
 
 
-def _blocks(page: Page, content: Content) -> Iterator[str]:
+def _blocks(page: ReportFile, content: Content) -> Iterator[str]:
     """Yield which blocks are missing or damaged, and whose they are; and which a browser could take for others."""
     users = _users(content)
     for name, user in users.items():
@@ -84,7 +84,7 @@ def _blocks(page: Page, content: Content) -> Iterator[str]:
             yield f"block {name[:12]} {'is there twice' if times > 1 else 'belongs to nothing'}"
 
 
-def _fault(page: Page, block: str) -> str:
+def _fault(page: ReportFile, block: str) -> str:
     """Return what is wrong with a block, nothing where it is sound."""
     try:
         _ = page.blocks[block]
@@ -103,7 +103,7 @@ def _users(content: Content) -> Mapping[str, str]:
     return users
 
 
-def _pictures(page: Page, content: Content) -> Iterator[str]:
+def _pictures(page: ReportFile, content: Content) -> Iterator[str]:
     missing = _named_pictures(content) - set(page.pictures)
     if missing:
         names = ", ".join(sorted(name[:12] for name in missing))
@@ -119,7 +119,7 @@ def _named_pictures(content: Content) -> set[str]:
     }
 
 
-def _compared(page: Page, content: Content) -> Wording:
+def _compared(page: ReportFile, content: Content) -> Wording:
     """Make the page again from its counts, and say what it shows otherwise."""
     with tempfile.TemporaryDirectory(prefix="verify.") as folder:
         restored = restore(content, page.blocks, Path(folder))

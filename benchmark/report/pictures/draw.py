@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.report.pictures.pages import Page, Shown
+from benchmark.report.pictures.pages import PicturePage, Shown
 from benchmark.report.plots import theme
 from benchmark.report.plots.palette import BASE, NO_LABEL, NOVEL, class_colours, painted
 from benchmark.report.plots.table_plot import save
@@ -35,7 +35,7 @@ Picture = NDArray[np.uint8]  # (H, W, 3)
 T = TypeVar("T")
 
 
-class Layout(NamedTuple):
+class FigureLayout(NamedTuple):
     """Where pictures go, in pixels from the upper left corner of the page.
 
     Attributes:
@@ -76,7 +76,7 @@ class Entry(NamedTuple):
     name: str
 
 
-def picture(page: Page, stem: Path) -> list[Path]:
+def picture(page: PicturePage, stem: Path) -> list[Path]:
     """Write ``<stem>.png`` and ``<stem>.pdf`` and return their paths; the same page gives the same bytes."""
     import matplotlib as mpl
 
@@ -84,7 +84,7 @@ def picture(page: Page, stem: Path) -> list[Path]:
         return save(draw(page), stem, DPI)
 
 
-def draw(page: Page) -> "Figure":
+def draw(page: PicturePage) -> "Figure":
     """Return the figure; its only axes covers it and counts pixels from the upper left corner."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -108,7 +108,7 @@ def draw(page: Page) -> "Figure":
     return figure
 
 
-def caption(page: Page) -> str:
+def caption(page: PicturePage) -> str:
     """Return what the page shows and, with maps, of which run."""
     preset = [] if page.preset == "paper" else [f"preset {page.preset}"]
     changed = [f"{name}={value}" for name, value in page.overrides.items()]
@@ -136,12 +136,12 @@ def _runs(edges: NDArray[np.bool_]) -> NDArray[np.int64]:
     return np.column_stack([starts, ends[:, 1]])
 
 
-def _columns(page: Page) -> tuple[str, ...]:
+def _columns(page: PicturePage) -> tuple[str, ...]:
     """Return the titles of the columns."""
     return _arranged(page, FIRST, page.columns, TRUTH, PARTS)
 
 
-def _arranged(page: Page, first: T, maps: Sequence[T], truth: T, parts: T) -> tuple[T, ...]:
+def _arranged(page: PicturePage, first: T, maps: Sequence[T], truth: T, parts: T) -> tuple[T, ...]:
     """Return what belongs to the columns in their order; without a novel class the map of base and novel says nothing.
 
     Label maps come to the ground truth stage by stage; predictions stand beside it, to be compared with it.
@@ -150,7 +150,7 @@ def _arranged(page: Page, first: T, maps: Sequence[T], truth: T, parts: T) -> tu
     return (first, *known, *maps) if page.kind == "predictions" else (first, *maps, *known)
 
 
-def _layout(page: Page) -> Layout:
+def _layout(page: PicturePage) -> FigureLayout:
     """Return the largest pictures of equal height of which the widest fits into ``CELL``."""
     aspects = [shown.truth.shape[1] / shown.truth.shape[0] for shown in page.shown]
     height = min(CELL[1], int(CELL[0] / max(aspects)))
@@ -158,7 +158,7 @@ def _layout(page: Page) -> Layout:
     lines = max(_wrapped(title, width).count("\n") + 1 for title in _columns(page))
     ids = SIZE * min(1.0, max(SMALLEST, 0.97 * height / max(_width(shown.id) for shown in page.shown)))
     id_lines = max(_wrapped(shown.id, height, ids).count("\n") + 1 for shown in page.shown)
-    return Layout(
+    return FigureLayout(
         height=height,
         width=width,
         left=PAD // 2 + id_lines * LINE + GAP // 2,
@@ -177,13 +177,13 @@ def _wrapped(text: str, width: int, size: float = SIZE) -> str:
     return textwrap.fill(text, max(6, int(width / character)))
 
 
-def _titles(ax: "Axes", page: Page, layout: Layout) -> None:
+def _titles(ax: "Axes", page: PicturePage, layout: FigureLayout) -> None:
     for column, title in enumerate(_columns(page)):
         middle = layout.x(column) + layout.width / 2
         ax.text(middle, layout.top - GAP, _wrapped(title, layout.width), ha="center", va="bottom", fontsize=SIZE)
 
 
-def _row(ax: "Axes", page: Page, layout: Layout, row: int, shown: Shown) -> None:
+def _row(ax: "Axes", page: PicturePage, layout: FigureLayout, row: int, shown: Shown) -> None:
     y = layout.y(row)
     ax.text(
         layout.left - GAP,
@@ -211,7 +211,7 @@ def _row(ax: "Axes", page: Page, layout: Layout, row: int, shown: Shown) -> None
             _outlined(ax, novel + np.array([left, y]))
 
 
-def _pictures(page: Page, shown: Shown) -> tuple[Picture | None, ...]:
+def _pictures(page: PicturePage, shown: Shown) -> tuple[Picture | None, ...]:
     """Return what stands in the columns, ``None`` for a map that was not made."""
     colours = class_colours(len(page.dataset.classes))
     maps = [None if labels is None else painted(labels, colours) for labels in shown.labels]
@@ -247,13 +247,13 @@ def _gap(ax: "Axes", box: tuple[int, int, int, int]) -> None:
     )
 
 
-def _part_colours(page: Page) -> NDArray[np.uint8]:
+def _part_colours(page: PicturePage) -> NDArray[np.uint8]:
     """Return the colour of each class in the map of base and novel, (K, 3)."""
     novel = np.isin(np.arange(len(page.dataset.classes)), page.split.novel)
     return np.where(novel[:, None], NOVEL, BASE).astype(np.uint8)
 
 
-def _legend(ax: "Axes", page: Page, layout: Layout) -> int:
+def _legend(ax: "Axes", page: PicturePage, layout: FigureLayout) -> int:
     """Draw what the colours mean, of the classes only those that occur on the page; return where the legend ends."""
     colours, classes = class_colours(len(page.dataset.classes)), page.dataset.classes
     maps = [mask for shown in page.shown for mask in (shown.truth, *shown.labels) if mask is not None]
@@ -274,7 +274,7 @@ def _legend(ax: "Axes", page: Page, layout: Layout) -> int:
     return y
 
 
-def _group(ax: "Axes", title: str, entries: Sequence[Entry], layout: Layout, y: int) -> int:
+def _group(ax: "Axes", title: str, entries: Sequence[Entry], layout: FigureLayout, y: int) -> int:
     """Draw the squares of one group in as many lines as they need, and return where the next group starts."""
     from matplotlib.patches import Rectangle
 

@@ -28,7 +28,7 @@ Kind = Literal["labels", "predictions"]
 MOST = 12  # columns of maps on a page, where it can be divided
 
 
-class Column(NamedTuple):
+class MapColumn(NamedTuple):
     """A column of maps: its title, the cell that they belong to, and the stage whose result they are."""
 
     title: str
@@ -37,7 +37,7 @@ class Column(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Sketch:
+class PagePlan:
     """A page as it is planned.
 
     Attributes:
@@ -53,40 +53,40 @@ class Sketch:
     split: "Split"
     kind: Kind
     ids: tuple[str, ...]
-    columns: tuple[Column, ...]
+    columns: tuple[MapColumn, ...]
     row: str = ""
 
 
-def label_sketches(plan: "Plan", dataset: "Dataset", choice: Choice) -> tuple[Sketch, ...]:
+def label_pages(plan: "Plan", dataset: "Dataset", choice: Choice) -> tuple[PagePlan, ...]:
     """Return a page for each table and split of a plan of which any row scores label maps; its first seed is shown.
 
     Raises BenchmarkError for an id that is no training image.
     """
-    return tuple(_sketches(plan, dataset, choice, "labels", label_stage))
+    return tuple(_pages(plan, dataset, choice, "labels", label_stage))
 
 
-def prediction_sketches(plan: "Plan", dataset: "Dataset", choice: Choice) -> tuple[Sketch, ...]:
+def prediction_pages(plan: "Plan", dataset: "Dataset", choice: Choice) -> tuple[PagePlan, ...]:
     """Return a page for each table and split of a plan of which any row offers predictions; its first seed is shown.
 
     Raises BenchmarkError for an id that is no image of the part that is evaluated.
     """
-    drafts = tuple(_sketches(plan, dataset, choice, "predictions", _offering))
+    drafts = tuple(_pages(plan, dataset, choice, "predictions", _offering))
     wanted: dict[str, set[str]] = {}  # key of an evaluation -> ids of the images on all of its pages
-    for sketch in drafts:
-        for column in sketch.columns:
-            wanted.setdefault(column.stage.key, set()).update(sketch.ids)
+    for page_plan in drafts:
+        for column in page_plan.columns:
+            wanted.setdefault(column.stage.key, set()).update(page_plan.ids)
 
-    def predicting(column: Column) -> Column:
+    def predicting(column: MapColumn) -> MapColumn:
         found, ids = wanted[column.stage.key], dataset.ids(_part(column.stage))
         images = [one for one in ids if one in found]
         return column._replace(stage=prediction_stage(column.stage, images, len(images) / len(ids)))
 
-    return tuple(replace(sketch, columns=tuple(map(predicting, sketch.columns))) for sketch in drafts)
+    return tuple(replace(page_plan, columns=tuple(map(predicting, page_plan.columns))) for page_plan in drafts)
 
 
-def to_predict(plan: "Plan", store: "Store", sketches: Sequence[Sketch]) -> "Plan":
+def to_predict(plan: "Plan", store: "Store", page_plans: Sequence[PagePlan]) -> "Plan":
     """Return the plan of the predictions on some pages for which a trained network is in the store."""
-    columns = [column for sketch in sketches if sketch.kind == "predictions" for column in sketch.columns]
+    columns = [column for page_plan in page_plans if page_plan.kind == "predictions" for column in page_plan.columns]
     ready = [column for column in columns if all(store.find(one) for one in column.stage.inputs.values())]
     return replace(plan, cells=tuple(replace(column.cell, stage=column.stage) for column in ready))
 
@@ -116,9 +116,9 @@ def chosen_images(dataset: "Dataset", novel: Sequence[int], choice: Choice, part
     return tuple(ids[place] for place in sorted(tried) if tried[place])
 
 
-def _sketches(
+def _pages(
     plan: "Plan", dataset: "Dataset", choice: Choice, kind: Kind, stage_of: Callable[[Stage], Stage | None]
-) -> Iterator[Sketch]:
+) -> Iterator[PagePlan]:
     """Yield a page for each table and split, with a column for each cell of which there is a stage.
 
     A sweep on one split has several columns to a row, and their titles name both.
@@ -129,7 +129,7 @@ def _sketches(
             of_split = [cell for cell in cells if cell.split == name]
             swept = len({cell.column for cell in of_split}) > 1
             found = [
-                Column(f"{cell.row}, {cell.column}" if swept else cell.row, cell, stage)
+                MapColumn(f"{cell.row}, {cell.column}" if swept else cell.row, cell, stage)
                 for cell in of_split
                 if cell.stage and (stage := stage_of(cell.stage))
             ]
@@ -137,14 +137,14 @@ def _sketches(
                 part: Part = "train" if kind == "labels" else _part(found[0].stage)
                 ids = chosen_images(dataset, plan.splits[name].novel, choice, part)
                 for row, columns in _divided(found, swept=swept).items():
-                    yield Sketch(table.name, plan.splits[name], kind, ids, tuple(columns), row)
+                    yield PagePlan(table.name, plan.splits[name], kind, ids, tuple(columns), row)
 
 
-def _divided(columns: Sequence[Column], *, swept: bool) -> Mapping[str, Sequence[Column]]:
+def _divided(columns: Sequence[MapColumn], *, swept: bool) -> Mapping[str, Sequence[MapColumn]]:
     """Return the columns of each page of a split: a sweep that has too many for one has a page a row."""
     if not swept or len(columns) <= MOST:
         return {"": columns}
-    pages: dict[str, list[Column]] = {}
+    pages: dict[str, list[MapColumn]] = {}
     for column in columns:
         pages.setdefault(column.cell.row, []).append(column._replace(title=column.cell.column))
     return pages

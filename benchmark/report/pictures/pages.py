@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from benchmark.labels import mask_path, read_mask
-from benchmark.report.pictures.page_plan import Choice, Kind, Sketch, chosen_images
+from benchmark.report.pictures.page_plan import Choice, Kind, PagePlan, chosen_images
 
 if TYPE_CHECKING:
     from benchmark.datasets import Dataset, DatasetInfo
@@ -33,7 +33,7 @@ class Shown(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Page:
+class PicturePage:
     """The pictures of one table on one split, or of a dataset alone.
 
     Attributes:
@@ -61,37 +61,37 @@ class Page:
     row: str = ""
 
 
-def pages(plan: "Plan", store: "Store", dataset: "Dataset", sketches: Iterable[Sketch]) -> Iterator[Page]:
-    """Yield the page of each sketch, with the maps that are in the store.
+def pages(plan: "Plan", store: "Store", dataset: "Dataset", page_plans: Iterable[PagePlan]) -> Iterator[PicturePage]:
+    """Yield the page of each plan, with the maps that are in the store.
 
     Raises BenchmarkError for maps that do not fit their image.
     """
-    for sketch in sketches:
-        folders = [store.find(column.stage) for column in sketch.columns]
-        titles = tuple(column.title for column in sketch.columns)
-        yield Page(
-            table=sketch.table,
+    for page_plan in page_plans:
+        folders = [store.find(column.stage) for column in page_plan.columns]
+        titles = tuple(column.title for column in page_plan.columns)
+        yield PicturePage(
+            table=page_plan.table,
             dataset=plan.dataset,
-            split=sketch.split,
+            split=page_plan.split,
             profile=plan.profile.name,
             preset=plan.preset,
             overrides=plan.overrides,
             seed=plan.seeds[0],
             columns=titles,
             missing=tuple(title for title, folder in zip(titles, folders, strict=True) if folder is None),
-            shown=tuple(_shown(dataset, image_id, folders) for image_id in sketch.ids),
-            kind=sketch.kind,
-            row=sketch.row,
+            shown=tuple(_shown(dataset, image_id, folders) for image_id in page_plan.ids),
+            kind=page_plan.kind,
+            row=page_plan.row,
         )
 
 
-def dataset_page(dataset: "Dataset", split: "Split", choice: Choice, part: "Part" = "train") -> Page:
+def dataset_page(dataset: "Dataset", split: "Split", choice: Choice, part: "Part" = "train") -> PicturePage:
     """Return a page of images of one part with their ground truth, without label maps.
 
     Raises BenchmarkError for an id that is not in the part.
     """
     shown = tuple(_shown(dataset, image_id, ()) for image_id in chosen_images(dataset, split.novel, choice, part))
-    return Page(f"dataset-{part}", dataset.info, split, shown)
+    return PicturePage(f"dataset-{part}", dataset.info, split, shown)
 
 
 def _shown(dataset: "Dataset", image_id: str, folders: Sequence[Path | None]) -> Shown:

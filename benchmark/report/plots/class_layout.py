@@ -57,7 +57,7 @@ class Line(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Layout:
+class ClassLayout:
     """Where everything goes on a page.
 
     Attributes:
@@ -112,14 +112,14 @@ class Layout:
         return left / width, self.bottom / height, wide / width, self.look.line * self.lines / height
 
 
-def layout_of(page: ClassPage) -> Layout:
+def layout_of(page: ClassPage) -> ClassLayout:
     """Return the layout of a page: sizes by the number of its lines, places by the lengths of its texts."""
     lines = tuple(_lines(page))
     look = next(look for look in LOOKS if len(lines) <= look.most)
     em, room = look.text / 72, look.width - 2 * PAD
     widest = max(theme.text_width(entry(page, row), look.text) for row in page.rows) + 3.5 * em
     across = min(len(page.rows), max(1, int(room / widest)))
-    return Layout(
+    return ClassLayout(
         look=look,
         columns=flow(lines, look.columns),
         names=max(theme.text_width(line.text, look.text) for line in lines if line.kind != "heading") + em,
@@ -171,7 +171,7 @@ def short(name: str) -> str:
 
 
 def _title(page: ClassPage) -> str:
-    return f"IoU of every class, table {page.sheet.table.name}, {page.column}; {heading(page.sheet)}"
+    return f"IoU of every class, table {page.results.table.name}, {page.column}; {heading(page.results)}"
 
 
 def _remarks(page: ClassPage) -> Iterator[str]:
@@ -193,5 +193,5 @@ def entry(page: ClassPage, row: ClassRow) -> str:
     if cell.mean is None:
         return f"{row.label} ({cell.status} here)"
     base = "" if cell.base is None else f", base {cell.base:.1f}"
-    share = f" ({cell.n_seeds} of {plural(len(page.sheet.seeds), 'seed')})" if cell.status == "partial" else ""
+    share = f" ({cell.n_seeds} of {plural(len(page.results.seeds), 'seed')})" if cell.status == "partial" else ""
     return f"{row.label}: novel {cell.mean:.1f}{base}{share}"

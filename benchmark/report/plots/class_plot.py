@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmark.report.plots import theme
-from benchmark.report.plots.class_layout import PAD, Layout, Line, Look, entry, layout_of
+from benchmark.report.plots.class_layout import PAD, ClassLayout, Line, Look, entry, layout_of
 from benchmark.report.plots.palette import BASE, NOVEL
 from benchmark.report.plots.table_plot import save
 from benchmark.report.scores.classes import ClassPage, ClassRow
@@ -77,7 +77,7 @@ def _look(index: int) -> dict[str, Any]:
     return {"color": colour, "marker": theme.marker(index), **hollow}
 
 
-def _dress(ax: "Axes", page: ClassPage, layout: Layout) -> None:
+def _dress(ax: "Axes", page: ClassPage, layout: ClassLayout) -> None:
     """Set the axis, which is that of all columns."""
     top = max(float(np.nanmax(row.values)) for row in page.finished)
     size = 0.9 * layout.look.text
@@ -90,7 +90,7 @@ def _dress(ax: "Axes", page: ClassPage, layout: Layout) -> None:
     ax.set_xlabel("IoU (%)", fontsize=size, labelpad=2)
 
 
-def _write(ax: "Axes", column: Sequence[Line], layout: Layout) -> None:
+def _write(ax: "Axes", column: Sequence[Line], layout: ClassLayout) -> None:
     """Write what stands left of the axes, and shade every second line."""
     text, names = layout.look.text, layout.names * 72
     for y, line in enumerate(column):

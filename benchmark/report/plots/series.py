@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from benchmark.report.scores.estimates import Estimate, Sheet
+from benchmark.report.scores.estimates import Estimate, Results
 from benchmark.report.wording import paper_title, run_words, seeds_words
 from benchmark.split_files import datasets
 from benchmark.splits import Split, splits
@@ -84,36 +84,36 @@ class Panel:
         return any(a.x <= group.last < b.x for group in self.groups)
 
 
-def panels(sheet: Sheet) -> tuple[Panel, ...]:
+def panels(results: Results) -> tuple[Panel, ...]:
     """Return the panel of this run and, where the table has printed values, the paper's beside it.
 
     A plot of steps has a panel a column instead, and after them those of the paper.
     """
-    panels_of = _step_panels if sheet.table.plot.kind == "steps" else _panel
-    ours = panels_of(sheet, heading(sheet), printed=False)
-    return (*ours, *panels_of(sheet, f"paper: {paper_title(sheet)}", printed=True)) if sheet.printed else ours
+    panels_of = _step_panels if results.table.plot.kind == "steps" else _panel
+    ours = panels_of(results, heading(results), printed=False)
+    return (*ours, *panels_of(results, f"paper: {paper_title(results)}", printed=True)) if results.printed else ours
 
 
-def heading(sheet: Sheet) -> str:
+def heading(results: Results) -> str:
     """Return which run it is that a plot shows."""
-    return f"this run: {run_words(sheet)}, {seeds_words(sheet)}"
+    return f"this run: {run_words(results)}, {seeds_words(results)}"
 
 
-def _step_panels(sheet: Sheet, title: str, *, printed: bool) -> tuple[Panel, ...]:
+def _step_panels(results: Results, title: str, *, printed: bool) -> tuple[Panel, ...]:
     """Return a panel a column; a curve has no point at a step that it does not have, and joins those around it."""
-    plot = sheet.table.plot
+    plot = results.table.plot
     places = _step_places(plot)
     groups = tuple(Group(name, places[steps[0]], places[steps[-1]]) for name, steps in plot.scored.items())
     ticks = {place: step for step, place in places.items()}
     return tuple(
         Panel(
-            title=f"{column}, {title}" if sheet.printed else column,
+            title=f"{column}, {title}" if results.printed else column,
             x_label="",
             ticks=ticks,
-            series=tuple(_curves(sheet, column, places, printed=printed)),
+            series=tuple(_curves(results, column, places, printed=printed)),
             groups=groups,
         )
-        for column in sheet.columns
+        for column in results.columns
     )
 
 
@@ -123,28 +123,28 @@ def _step_places(plot: Plot) -> dict[str, float]:
     return {step: i + APART * group for i, (step, group) in enumerate(order)}
 
 
-def _curves(sheet: Sheet, column: str, places: Mapping[str, float], *, printed: bool) -> Iterator[Series]:
-    rows = sorted((row for row in sheet.table.rows if row.label in sheet.rows), key=lambda row: places[row.step])
-    for curve in dict.fromkeys(row.curve for row in sheet.table.rows if row.label in sheet.rows):
-        cells = [(places[row.step], sheet[row.label, column]) for row in rows if row.curve == curve]
+def _curves(results: Results, column: str, places: Mapping[str, float], *, printed: bool) -> Iterator[Series]:
+    rows = sorted((row for row in results.table.rows if row.label in results.rows), key=lambda row: places[row.step])
+    for curve in dict.fromkeys(row.curve for row in results.table.rows if row.label in results.rows):
+        cells = [(places[row.step], results[row.label, column]) for row in rows if row.curve == curve]
         points = tuple(_point(x, cell, printed=printed) for x, cell in cells)
         yield Series(curve, points, "" if printed else _note([cell for _, cell in cells]))
 
 
-def _panel(sheet: Sheet, title: str, *, printed: bool) -> tuple[Panel]:
-    by_column = sheet.table.plot.along_rows
-    rows = [row for row in sheet.table.rows if row.label in sheet.rows]
-    columns = [column for column in sheet.table.columns if column.label in sheet.columns]
+def _panel(results: Results, title: str, *, printed: bool) -> tuple[Panel]:
+    by_column = results.table.plot.along_rows
+    rows = [row for row in results.table.rows if row.label in results.rows]
+    columns = [column for column in results.table.columns if column.label in results.columns]
     along: Sequence[Row | Column] = rows if by_column else columns
-    places = _places(sheet, along, printed=printed)
+    places = _places(results, along, printed=printed)
     series: list[Series] = []
     for one in columns if by_column else rows:
-        cells = [sheet[label, one.label] if by_column else sheet[one.label, label] for label in places]
+        cells = [results[label, one.label] if by_column else results[one.label, label] for label in places]
         points = tuple(_point(x, cell, printed=printed) for x, cell in zip(places.values(), cells, strict=True))
         series.append(Series(one.label, points, "" if printed else _note(cells)))
-    words = sheet.table.plot.x == "column"
+    words = results.table.plot.x == "column"
     ticks = {place: label if words else f"{place:.3g}" for label, place in places.items()}
-    return (Panel(title, _x_label(sheet), ticks, tuple(series)),)
+    return (Panel(title, _x_label(results), ticks, tuple(series)),)
 
 
 def _point(x: float, cell: Estimate, *, printed: bool) -> Point:
@@ -160,28 +160,28 @@ def _note(cells: Sequence[Estimate]) -> str:
     return ", ".join(dict.fromkeys(cell.status for cell in cells))
 
 
-def _places(sheet: Sheet, along: Sequence[Row | Column], *, printed: bool) -> dict[str, float]:
+def _places(results: Results, along: Sequence[Row | Column], *, printed: bool) -> dict[str, float]:
     """Return label -> place on the x axis; a split that the dataset does not have has none."""
-    if sheet.table.plot.x == "column":
+    if results.table.plot.x == "column":
         return {one.label: float(i) for i, one in enumerate(along)}
-    places = {one.label: _place(sheet, one, printed=printed) for one in along}
+    places = {one.label: _place(results, one, printed=printed) for one in along}
     return {label: place for label, place in places.items() if place is not None}
 
 
-def _place(sheet: Sheet, one: Row | Column, *, printed: bool) -> float | None:
-    if sheet.table.plot.x != "novel_ratio" or isinstance(one, Row):
-        return swept(one, sheet.table.plot.x)
-    if printed and sheet.table.plot.nominal:
-        return sheet.table.plot.nominal[sheet.table.columns.index(one)]
-    split = _printed_split(sheet, one) if printed else sheet.splits.get(one.label)
+def _place(results: Results, one: Row | Column, *, printed: bool) -> float | None:
+    if results.table.plot.x != "novel_ratio" or isinstance(one, Row):
+        return swept(one, results.table.plot.x)
+    if printed and results.table.plot.nominal:
+        return results.table.plot.nominal[results.table.columns.index(one)]
+    split = _printed_split(results, one) if printed else results.splits.get(one.label)
     return None if split is None else 100 * split.novel_ratio
 
 
-def _printed_split(sheet: Sheet, column: Column) -> Split | None:
-    name = sheet.table.dataset
+def _printed_split(results: Results, column: Column) -> Split | None:
+    name = results.table.dataset
     return splits(name).get(column.split) if name in datasets() else None
 
 
-def _x_label(sheet: Sheet) -> str:
-    x, label = sheet.table.plot.x, sheet.table.plot.label
+def _x_label(results: Results) -> str:
+    x, label = results.table.plot.x, results.table.plot.label
     return label or {"column": "", "novel_ratio": "novel classes (% of all)", "points": "number of points J"}.get(x, x)

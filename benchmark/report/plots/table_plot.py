@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmark.report.plots import theme
 from benchmark.report.plots.series import LEAP, Group, Panel, Series, heading, panels
-from benchmark.report.scores.estimates import Sheet
+from benchmark.report.scores.estimates import Results
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,12 +21,12 @@ HALF = 0.5  # of the distance between two steps: how far a group reaches beyond 
 DROP = 32  # points from the axis down to the line over the name of a group, below labels of two lines
 
 
-def plot(sheet: Sheet, stem: Path) -> list[Path]:
-    """Write ``<stem>.png`` and ``<stem>.pdf`` and return their paths; the same sheet gives the same bytes."""
+def plot(results: Results, stem: Path) -> list[Path]:
+    """Write ``<stem>.png`` and ``<stem>.pdf`` and return their paths; the same results gives the same bytes."""
     import matplotlib as mpl
 
     with mpl.rc_context(theme.RC):
-        return save(draw(sheet), stem, theme.DPI)
+        return save(draw(results), stem, theme.DPI)
 
 
 def save(figure: "Figure", stem: Path, dpi: int) -> list[Path]:
@@ -37,32 +37,32 @@ def save(figure: "Figure", stem: Path, dpi: int) -> list[Path]:
     return paths
 
 
-def draw(sheet: Sheet) -> "Figure":
+def draw(results: Results) -> "Figure":
     """Return the figure: a panel for this run, one for the printed values, one legend for both.
 
     A plot of steps has a panel a column instead, two side by side.
     """
-    shown = panels(sheet)
-    plot, steps = sheet.table.plot, sheet.table.plot.kind == "steps"
-    figure, axes = (_small_multiples if steps else _side_by_side)(sheet, shown)
+    shown = panels(results)
+    plot, steps = results.table.plot, results.table.plot.kind == "steps"
+    figure, axes = (_small_multiples if steps else _side_by_side)(results, shown)
     for ax, panel in zip(axes, shown, strict=True):
         (_bars if plot.bars else _lines)(ax, panel)
         _dress(ax, panel)
-    if plot.kind in {"lines", "curve"} and not sheet.comparable:
+    if plot.kind in {"lines", "curve"} and not results.comparable:
         _equal_spans([ax for ax, panel in zip(axes, shown, strict=True) if not panel.empty])
-    _legend(figure, shown[: len(sheet.columns) if steps else 1], bars=plot.bars)
+    _legend(figure, shown[: len(results.columns) if steps else 1], bars=plot.bars)
     return figure
 
 
-def _side_by_side(sheet: Sheet, shown: Sequence[Panel]) -> "tuple[Figure, list[Axes]]":
+def _side_by_side(results: Results, shown: Sequence[Panel]) -> "tuple[Figure, list[Axes]]":
     width, height = theme.SIZE
     figure = _empty_figure(width * (len(shown) + 1) / 3, height)
-    axes = list(figure.subplots(1, len(shown), squeeze=False, sharey=sheet.comparable and not shown[0].empty)[0])
+    axes = list(figure.subplots(1, len(shown), squeeze=False, sharey=results.comparable and not shown[0].empty)[0])
     axes[0].set_ylabel(UNIT)
     return figure, axes
 
 
-def _small_multiples(sheet: Sheet, shown: Sequence[Panel]) -> "tuple[Figure, list[Axes]]":
+def _small_multiples(results: Results, shown: Sequence[Panel]) -> "tuple[Figure, list[Axes]]":
     """Return axes of one scale, aligned, which name their steps only where nothing stands below them."""
     width, height = theme.SIZE
     across = min(ACROSS, len(shown))
@@ -77,7 +77,7 @@ def _small_multiples(sheet: Sheet, shown: Sequence[Panel]) -> "tuple[Figure, lis
         _groups(ax, panel.groups, named=lowest)
     for ax in axes[::across]:
         ax.set_ylabel(UNIT)
-    figure.suptitle(heading(sheet), x=0.01, ha="left", fontsize=theme.RC["axes.titlesize"])
+    figure.suptitle(heading(results), x=0.01, ha="left", fontsize=theme.RC["axes.titlesize"])
     return figure, axes[: len(shown)]
 
 

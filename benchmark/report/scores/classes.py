@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.metrics import Counts, iou
-from benchmark.report.scores.estimates import Estimate, Scored, Sheet, assemble, score
+from benchmark.report.scores.estimates import Estimate, Results, Scored, assemble, score
 from benchmark.report.scores.evaluations import Evaluation, evaluations, read_each
 from benchmark.splits import Split
 
@@ -48,14 +48,14 @@ class ClassPage:
     """The classes of one split, by the rows of a table.
 
     Attributes:
-        sheet: the table.
+        results: the table.
         column: label of the column that is shown.
         split: that of the column.
         rows: in the order of the table, those without a finished seed too.
         alone: whether no other column of the same split has a page.
     """
 
-    sheet: Sheet
+    results: Results
     column: str
     split: Split
     rows: tuple[ClassRow, ...]
@@ -63,7 +63,7 @@ class ClassPage:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        return self.sheet.dataset.classes
+        return self.results.dataset.classes
 
     @property
     def finished(self) -> tuple[ClassRow, ...]:
@@ -91,7 +91,7 @@ class ClassPage:
 class ClassPages(NamedTuple):
     """A table, and its pages of classes."""
 
-    sheet: Sheet
+    results: Results
     pages: tuple[ClassPage, ...]
 
 
@@ -107,32 +107,32 @@ def class_pages(plan: "Plan", table: "Table", store: "Store") -> ClassPages:
     damaged counts.
     """
     scored = read_each(evaluations(plan, table, store), store, _scored)
-    sheet = assemble(plan, table, store, {key: one.splits for key, one in scored.items()})
+    results = assemble(plan, table, store, {key: one.splits for key, one in scored.items()})
     values = {key: one.classes for key, one in scored.items()}
     pages = (
-        ClassPage(sheet, column, sheet.splits[column], tuple(_rows(sheet, column, values)), alone)
-        for column, alone in _columns(sheet)
+        ClassPage(results, column, results.splits[column], tuple(_rows(results, column, values)), alone)
+        for column, alone in _columns(results)
     )
-    return ClassPages(sheet, tuple(page for page in pages if page.finished))
+    return ClassPages(results, tuple(page for page in pages if page.finished))
 
 
 def _scored(evaluation: Evaluation, counts: Counts) -> _Scored:
     return _Scored(score(evaluation, counts), 100 * iou(counts))
 
 
-def _columns(sheet: Sheet) -> Iterator[tuple[str, bool]]:
+def _columns(results: Results) -> Iterator[tuple[str, bool]]:
     """Yield the columns that are shown, and whether each is the only one of its split."""
     splits: dict[str, list[str]] = {}
-    for column in sheet.columns:
-        if column in sheet.splits:
-            splits.setdefault(sheet.splits[column].name, []).append(column)
+    for column in results.columns:
+        if column in results.splits:
+            splits.setdefault(results.splits[column].name, []).append(column)
     for columns in splits.values():
-        shown = [column for column in columns if column == sheet.table.reported] or columns
+        shown = [column for column in columns if column == results.table.reported] or columns
         yield from ((column, len(shown) == 1) for column in shown)
 
 
-def _rows(sheet: Sheet, column: str, values: dict[str, Floats]) -> Iterator[ClassRow]:
-    for label in sheet.rows:
-        cell = sheet[label, column]
+def _rows(results: Results, column: str, values: dict[str, Floats]) -> Iterator[ClassRow]:
+    for label in results.rows:
+        cell = results[label, column]
         found = [values[cell.keys[seed]] for seed in cell.scores]
-        yield ClassRow(cell, np.array(found).reshape(-1, len(sheet.dataset.classes)))
+        yield ClassRow(cell, np.array(found).reshape(-1, len(results.dataset.classes)))

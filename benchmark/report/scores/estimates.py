@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from benchmark.plan import Plan, PlannedCell
     from benchmark.store import Store
 
-__all__ = ["Estimate", "Scored", "Scores", "Sheet", "Status", "assemble", "estimate", "score"]
+__all__ = ["Estimate", "Results", "Scored", "Scores", "Status", "assemble", "estimate", "score"]
 
 Status = Literal["done", "partial", "not run", "failed", "undefined", "not available yet"]
 
@@ -91,7 +91,7 @@ class Estimate:
 
     @property
     def delta(self) -> float | None:
-        """Mean minus printed value: arithmetic, not a verdict; ``Sheet.comparable`` says whether it may be one."""
+        """Mean minus printed value: arithmetic, not a verdict; ``Results.comparable`` says whether it may be one."""
         return None if self.mean is None or self.paper is None else self.mean - self.paper
 
     def _mean(self, name: str) -> float | None:
@@ -100,7 +100,7 @@ class Estimate:
 
 
 @dataclass(frozen=True)
-class Sheet:
+class Results:
     """One table as a run fills it. Iterating yields the cells row by row.
 
     Attributes:
@@ -163,7 +163,7 @@ class Sheet:
         return tuple(cell for cell in self if cell.status not in {"done", "undefined", "not available yet"})
 
 
-def estimate(plan: "Plan", table: Table, store: "Store", convention: Convention = "paper") -> Sheet:
+def estimate(plan: "Plan", table: Table, store: "Store", convention: Convention = "paper") -> Results:
     """Return what the store holds for each cell of one table of a plan.
 
     Raises BenchmarkError for damaged counts.
@@ -185,8 +185,8 @@ def assemble(
     scored: Mapping[str, Scored],
     convention: Convention = "paper",
     replicated: Mapping[str, tuple[Scored, ...]] | None = None,
-) -> Sheet:
-    """Return the sheet of one table of a plan from its evaluations, which were scored before.
+) -> Results:
+    """Return the results of one table of a plan from its evaluations, which were scored before.
 
     Args:
         plan, table: what was asked for.
@@ -198,7 +198,7 @@ def assemble(
     cells: dict[tuple[str, str], list[PlannedCell]] = {}
     for cell in plan.of(table.name):
         cells.setdefault((cell.row, cell.column), []).append(cell)
-    return Sheet(
+    return Results(
         table=table,
         dataset=plan.dataset,
         profile=plan.profile.name,

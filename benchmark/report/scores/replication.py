@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from statistics import fmean, stdev
 
-from benchmark.report.scores.estimates import Estimate, Scores, Sheet
+from benchmark.report.scores.estimates import Estimate, Results, Scores
 
 Pair = tuple[Scores, Scores]  # ours and theirs, of the same key
 
@@ -48,15 +48,15 @@ class Divergence:
         return f"by up to {self.largest or 0.0:.2f} points{spread}"
 
 
-def replicates_words(sheet: Sheet) -> str:
+def replicates_words(results: Results) -> str:
     """Return the sentence on the replicates of a table, nothing where there are none."""
-    apart = of_replicates(sheet)
+    apart = of_replicates(results)
     number = len(apart.differences)
     values = "1 value differs" if number == 1 else f"{number} values differ"
     return f"The same seeds in another environment (replicates): {values} {apart}." if number else ""
 
 
-def shared_words(ours: Sheet, theirs: Sheet) -> str:
+def shared_words(ours: Results, theirs: Results) -> str:
     """Return how far the values of another run are from ours that have the same keys, nothing where none has."""
     apart = between(ours, theirs)
     number = len(apart.differences)
@@ -70,12 +70,12 @@ def of_cell(cell: Estimate) -> Divergence:
     return _divergence([(cell, _replicated(cell))])
 
 
-def of_replicates(sheet: Sheet) -> Divergence:
+def of_replicates(results: Results) -> Divergence:
     """Return how far the replicates of all cells of a table are from them."""
-    return _divergence((cell, _replicated(cell)) for cell in sheet)
+    return _divergence((cell, _replicated(cell)) for cell in results)
 
 
-def between(ours: Sheet, theirs: Sheet) -> Divergence:
+def between(ours: Results, theirs: Results) -> Divergence:
     """Return how far the values of two runs are apart that have the same keys and the same novel classes."""
     alike = {column for column, split in ours.splits.items() if theirs.splits.get(column) == split}
     others = [(cell, theirs.estimates.get((cell.row, cell.column))) for cell in ours if cell.column in alike]

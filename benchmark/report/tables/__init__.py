@@ -1,23 +1,23 @@
 """One table in every form: for a terminal, a paper and its text, a README, a browser, and as numbers.
 
-What stands in it is the same everywhere (``grid``, ``captions``), chosen by what somebody asked for (``asked``). Only
-what is shown is rounded.
+What stands in it is the same everywhere (``grid``, ``captions``), chosen by what somebody asked for (``cell_spec``).
+Only what is shown is rounded.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from benchmark.report.claims.judge import Judgement
-from benchmark.report.scores.estimates import Sheet
-from benchmark.report.tables.asked import OURS, PAPER, Asked
-from benchmark.report.tables.grid import Grid, Side
+from benchmark.report.scores.estimates import Results
+from benchmark.report.tables.cell_spec import OURS, PAPER, CellSpec
+from benchmark.report.tables.grid import Grid, RunResults
 from benchmark.report.tables.latex import as_latex
 from benchmark.report.tables.macros import as_macros
 from benchmark.report.tables.plain import as_markdown, as_text
 from benchmark.report.tables.records import HEADER, as_csv
 from benchmark.report.tables.web import as_html
 
-__all__ = ["FORMS", "HEADER", "Asked", "Format", "Side", "render"]
+__all__ = ["FORMS", "HEADER", "CellSpec", "Format", "RunResults", "render"]
 
 Format = Literal["text", "csv", "latex", "macros", "markdown", "html"]
 
@@ -49,15 +49,17 @@ FORMS: Mapping[Format, Form] = {
 }
 
 
-def render(run: Sheet | Judgement, style: Format, asked: Asked | None = None, others: Sequence[Side] = ()) -> str:
+def render(
+    run: Results | Judgement, style: Format, spec: CellSpec | None = None, others: Sequence[RunResults] = ()
+) -> str:
     """Return a table in one of the formats, ending with a line break.
 
     Args:
         run: this run; verdicts and intervals over images need its judgement.
         style: the format.
-        asked: what to show; ``None`` for what the format shows by itself.
-        others: runs of other people, named as in ``asked.against``.
+        spec: what to show; ``None`` for what the format shows by itself.
+        others: runs of other people, named as in ``spec.against``.
     """
-    ours = Side(OURS, run.sheet, run) if isinstance(run, Judgement) else Side(OURS, run)
+    ours = RunResults(OURS, run.results, run) if isinstance(run, Judgement) else RunResults(OURS, run)
     form = FORMS[style]
-    return form.write(Grid(ours, tuple(others), asked or Asked(), form.default))
+    return form.write(Grid(ours, tuple(others), spec or CellSpec(), form.default))

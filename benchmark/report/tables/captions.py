@@ -3,26 +3,26 @@
 from collections.abc import Iterator
 
 from benchmark.report.claims.tolerance import rules
-from benchmark.report.scores.estimates import Sheet
+from benchmark.report.scores.estimates import Results
 from benchmark.report.scores.replication import replicates_words, shared_words
-from benchmark.report.tables.asked import NOTES, PAPER
-from benchmark.report.tables.grid import Grid, Side
+from benchmark.report.tables.cell_spec import NOTES, PAPER
+from benchmark.report.tables.grid import Grid, RunResults
 from benchmark.report.wording import paper_title, reported_words, run_words
 from benchmark.wording import enumerated
 
 
 def caption_lines(grid: Grid) -> list[str]:
     """Return the caption of a table: what it is, then a sentence for all that stands in it and needs one."""
-    sheet = grid.sheet
+    results = grid.results
     return [
-        f"{sheet.table.title}.",
-        f"This run: {_run(sheet)}; {_mean(grid)} in %.",
+        f"{results.table.title}.",
+        f"This run: {_run(results)}; {_mean(grid)} in %.",
         *_brackets(grid),
-        *([reported_words(sheet)] if sheet.table.reported else []),
-        *_undefined(sheet),
+        *([reported_words(results)] if results.table.reported else []),
+        *_undefined(results),
         *_replicates(grid),
-        *([_paper(sheet)] if any(part.whose == PAPER for part in grid.parts) else []),
-        *(_other(grid.side(name), sheet) for name in grid.references if name != PAPER),
+        *([_paper(results)] if any(part.whose == PAPER for part in grid.parts) else []),
+        *(_other(grid.run(name), results) for name in grid.references if name != PAPER),
         *_differences(grid),
     ]
 
@@ -40,12 +40,12 @@ def unavailable_words(grid: Grid) -> str:
     return f"Not available yet: {', '.join(grid.unavailable)}." if grid.unavailable else ""
 
 
-def _run(sheet: Sheet) -> str:
-    return f"{run_words(sheet)}, {enumerated('seed', sheet.seeds)}"
+def _run(results: Results) -> str:
+    return f"{run_words(results)}, {enumerated('seed', results.seeds)}"
 
 
 def _mean(grid: Grid) -> str:
-    spread = "sd" in grid.notes and any(cell.sd is not None for side in _sides(grid) for cell in side.sheet)
+    spread = "sd" in grid.notes and any(cell.sd is not None for run in _runs(grid) for cell in run.results)
     return "mean ± sample standard deviation" if spread else "mean"
 
 
@@ -65,44 +65,44 @@ def _has(grid: Grid, note: str) -> bool:
     """Whether an interval stands in any cell."""
     return any(
         name == note and interval is not None and interval.low < interval.high
-        for side in _sides(grid)
-        for cell in side.sheet
-        for name, interval in grid.intervals(side, cell)
+        for run in _runs(grid)
+        for cell in run.results
+        for name, interval in grid.intervals(run, cell)
     )
 
 
-def _sides(grid: Grid) -> list[Side]:
-    return [grid.side(part.whose) for part in grid.parts if part.computed]
+def _runs(grid: Grid) -> list[RunResults]:
+    return [grid.run(part.whose) for part in grid.parts if part.computed]
 
 
-def _undefined(sheet: Sheet) -> Iterator[str]:
-    if any(cell.status == "undefined" for cell in sheet):
+def _undefined(results: Results) -> Iterator[str]:
+    if any(cell.status == "undefined" for cell in results):
         yield "Undefined: the images scored show none of the split's novel classes."
 
 
-def _paper(sheet: Sheet) -> str:
-    differ = "" if sheet.comparable else f"; not comparable with this run ({', '.join(sheet.differences)})"
-    return f"Paper: {sheet.table.source}, {paper_title(sheet)}{differ}."
+def _paper(results: Results) -> str:
+    differ = "" if results.comparable else f"; not comparable with this run ({', '.join(results.differences)})"
+    return f"Paper: {results.table.source}, {paper_title(results)}{differ}."
 
 
-def _other(side: Side, ours: Sheet) -> str:
+def _other(run: RunResults, ours: Results) -> str:
     """Return whose run another is, in what it differs from this one, and how far values are that should not."""
-    by = f", by {side.by}" if side.by else ""
-    differences = list(_unlike(ours, side.sheet))
+    by = f", by {run.by}" if run.by else ""
+    differences = list(_unlike(ours, run.results))
     unlike = f"; unlike this run: {', '.join(differences)}" if differences else ""
-    shared = f"; {words}" if (words := shared_words(ours, side.sheet)) else ""
-    return f"{side.name}: {_run(side.sheet)}{by}{unlike}{shared}."
+    shared = f"; {words}" if (words := shared_words(ours, run.results)) else ""
+    return f"{run.name}: {_run(run.results)}{by}{unlike}{shared}."
 
 
 def _replicates(grid: Grid) -> Iterator[str]:
     """Yield how far replicates are from this run, and what their column shows."""
-    if words := replicates_words(grid.sheet):
+    if words := replicates_words(grid.results):
         yield words
     if any(part.kind == "replicates" for part in grid.parts):
         yield "replicates: ours minus the replicates of the same seeds, mean ± sample standard deviation, in points."
 
 
-def _unlike(ours: Sheet, theirs: Sheet) -> Iterator[str]:
+def _unlike(ours: Results, theirs: Results) -> Iterator[str]:
     if theirs.dataset.name != ours.dataset.name:
         yield f"dataset {theirs.dataset.name}"
     elif theirs.dataset.digest != ours.dataset.digest:

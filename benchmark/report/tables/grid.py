@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal, NamedTuple, cast
 
-from benchmark.report.claims.comparisons import Verdict, verdicts
+from benchmark.report.claims.comparisons import OrderingVerdict, verdicts
 from benchmark.report.claims.judge import Judgement, printed_decimals
 from benchmark.report.scores.certainty import over_images, over_seeds
-from benchmark.report.scores.estimates import Estimate, Sheet, Status
+from benchmark.report.scores.estimates import Estimate, Results, Status
 from benchmark.report.scores.intervals import Interval
 from benchmark.report.scores.replication import of_cell
-from benchmark.report.tables.asked import NOTES, OURS, PAPER, Asked
+from benchmark.report.tables.cell_spec import NOTES, OURS, PAPER, CellSpec
 from benchmark.wording import plural
 
 NOTHING = "--"
@@ -21,23 +21,23 @@ Kind = Literal["value", "difference", "verdict", "seeds", "replicates", "base", 
 
 
 @dataclass(frozen=True)
-class Side:
+class RunResults:
     """A run whose values stand in a table.
 
     Attributes:
         name: ``ours``, or under which a run of somebody else was imported.
-        sheet: its estimates.
+        results: its estimates.
         judgement: of them; ``None`` where neither verdicts nor intervals over images are shown.
         by: who made it; empty where nobody said so.
     """
 
     name: str
-    sheet: Sheet
+    results: Results
     judgement: Judgement | None = None
     by: str = ""
 
     def cell(self, row: str, column: str) -> Estimate | None:
-        return self.sheet.estimates.get((row, column))
+        return self.results.estimates.get((row, column))
 
 
 class Part(NamedTuple):
@@ -84,33 +84,33 @@ class Grid:
     Attributes:
         ours: this run.
         others: runs of other people, in the order asked for.
-        asked: what to show.
-        default: what the format shows by itself: pieces of ``Asked``, ``paper`` standing for all that is asked against.
+        spec: what to show.
+        default: what the format shows by itself: pieces of ``CellSpec``; ``paper`` is all that is asked against.
     """
 
-    ours: Side
-    others: tuple[Side, ...] = ()
-    asked: Asked = field(default_factory=Asked)
+    ours: RunResults
+    others: tuple[RunResults, ...] = ()
+    spec: CellSpec = field(default_factory=CellSpec)
     default: tuple[str, ...] = (OURS, "sd", PAPER)
 
     @property
-    def sheet(self) -> Sheet:
-        return self.ours.sheet
+    def results(self) -> Results:
+        return self.ours.results
 
     @property
-    def orderings(self) -> tuple[Verdict, ...]:
+    def orderings(self) -> tuple[OrderingVerdict, ...]:
         """What becomes of the orderings of the table; the words on them need no judgement."""
-        return self.ours.judgement.orderings if self.ours.judgement else verdicts(self.sheet)
+        return self.ours.judgement.orderings if self.ours.judgement else verdicts(self.results)
 
     @cached_property
     def pieces(self) -> tuple[str, ...]:
-        """What is shown, of ``Asked``."""
-        if self.asked.columns:
-            return self.asked.columns
+        """What is shown, of ``CellSpec``."""
+        if self.spec.columns:
+            return self.spec.columns
         return tuple(
             name
             for piece in self.default
-            for name in (self.asked.against if piece == PAPER else (piece,))
+            for name in (self.spec.against if piece == PAPER else (piece,))
             if piece != "difference" or self._compared
         )
 
@@ -122,7 +122,7 @@ class Grid:
     @cached_property
     def references(self) -> tuple[str, ...]:
         """Whose values this run's are set against: of those asked for, the paper only where it prints any."""
-        return tuple(name for name in self.asked.against if name != PAPER or self.sheet.printed)
+        return tuple(name for name in self.spec.against if name != PAPER or self.results.printed)
 
     @cached_property
     def parts(self) -> tuple[Part, ...]:
@@ -131,61 +131,61 @@ class Grid:
 
     @property
     def rows(self) -> tuple[str, ...]:
-        return self.sheet.rows
+        return self.results.rows
 
     @property
     def columns(self) -> tuple[str, ...]:
-        return self.sheet.columns
+        return self.results.columns
 
     @cached_property
     def decimals(self) -> int:
         """Of what was computed."""
-        return self.printed_decimals if self.asked.precision is None else self.asked.precision
+        return self.printed_decimals if self.spec.precision is None else self.spec.precision
 
     @cached_property
     def printed_decimals(self) -> int:
-        return printed_decimals(self.sheet.table)
+        return printed_decimals(self.results.table)
 
     @cached_property
     def unavailable(self) -> tuple[str, ...]:
         """The rows of which no cell can be made here."""
         return tuple(
-            row for row in self.rows if all(self.sheet[row, column].status == UNAVAILABLE for column in self.columns)
+            row for row in self.rows if all(self.results[row, column].status == UNAVAILABLE for column in self.columns)
         )
 
     def entries(self, row: str, column: str) -> tuple[Entry, ...]:
         """Return the parts of one cell."""
         return tuple(self._entry(part, row, column) for part in self.parts)
 
-    def intervals(self, side: Side, cell: Estimate) -> Iterator[tuple[str, Interval | None]]:
+    def intervals(self, run: RunResults, cell: Estimate) -> Iterator[tuple[str, Interval | None]]:
         """Yield ``interval`` and ``images`` with what they are, of those that are shown."""
         for note in self.notes:
             if note == "interval":
-                seeds = over_seeds(side.sheet, cell)
+                seeds = over_seeds(run.results, cell)
                 yield note, seeds.interval if seeds else None
             elif note == "images":
-                draws = side.judgement.draws if side.judgement else None
-                yield note, over_images(side.sheet, cell, draws) if draws is not None else None
+                draws = run.judgement.draws if run.judgement else None
+                yield note, over_images(run.results, cell, draws) if draws is not None else None
 
-    def side(self, name: str) -> Side:
-        return next(side for side in (self.ours, *self.others) if side.name == name)
+    def run(self, name: str) -> RunResults:
+        return next(run for run in (self.ours, *self.others) if run.name == name)
 
     def value(self, whose: str, row: str, column: str) -> float | None:
         """Return the unrounded novel mIoU of a run, or what is printed."""
         if whose == PAPER:
-            return self.sheet[row, column].paper
-        cell = self.side(whose).cell(row, column)
+            return self.results[row, column].paper
+        cell = self.run(whose).cell(row, column)
         return cell.mean if cell else None
 
     @cached_property
     def best(self) -> Mapping[str, float]:
         """Column -> the highest mean of this run that is shown, where two rows or more compete."""
-        if not self.sheet.table.best:
+        if not self.results.table.best:
             return {}
-        bounds = {row.label for row in self.sheet.table.rows if row.bound}
+        bounds = {row.label for row in self.results.table.rows if row.bound}
         found: dict[str, float] = {}
         for column in self.columns:
-            means = [self.sheet[row, column].mean for row in self.rows if row not in bounds]
+            means = [self.results[row, column].mean for row in self.rows if row not in bounds]
             known = [round(mean, self.decimals) for mean in means if mean is not None]
             if len(known) > 1:
                 found[column] = max(known)
@@ -194,15 +194,15 @@ class Grid:
     @property
     def bounds(self) -> tuple[str, ...]:
         """The rows that are shown and do not compete."""
-        return tuple(row.label for row in self.sheet.table.rows if row.bound and row.label in self.rows)
+        return tuple(row.label for row in self.results.table.rows if row.bound and row.label in self.rows)
 
     @property
     def _compared(self) -> bool:
         """Whether a difference is shown unasked: to the only reference, and to printed values if they compare."""
-        return len(self.references) == 1 and (self.references != (PAPER,) or self.sheet.comparable)
+        return len(self.references) == 1 and (self.references != (PAPER,) or self.results.comparable)
 
     def _parts(self, piece: str) -> Iterator[Part]:
-        if piece == OURS or piece in self.asked.against:
+        if piece == OURS or piece in self.spec.against:
             if piece == OURS or piece in self.references:
                 yield Part("value", piece, piece)
         elif piece == "difference":
@@ -218,7 +218,7 @@ class Grid:
             ours, theirs = self.value(OURS, row, column), self.value(part.whose, row, column)
             difference = None if ours is None or theirs is None else ours - theirs
             return Entry(NOTHING if difference is None else self._signed(difference), number=difference)
-        return self._fact(part.kind, self.sheet[row, column])
+        return self._fact(part.kind, self.results[row, column])
 
     def _signed(self, number: float) -> str:
         """Return ``+1.2``, ``-0.3`` or ``0.0``."""
@@ -226,28 +226,28 @@ class Grid:
         return text if float(text) else text[1:]
 
     def _printed(self, row: str, column: str) -> Entry:
-        number = self.sheet[row, column].paper
+        number = self.results[row, column].paper
         return Entry(NOTHING if number is None else f"{number:.{self.printed_decimals}f}", number=number)
 
     def _value(self, whose: str, row: str, column: str) -> Entry:
-        side = self.side(whose)
-        cell = side.cell(row, column)
+        run = self.run(whose)
+        cell = run.cell(row, column)
         if cell is None:
             return Entry(NOTHING)
         if cell.mean is None:
             return Entry(cell.status)
         best = whose == OURS and round(cell.mean, self.decimals) == self.best.get(column) and row not in self.bounds
-        return Entry(f"{cell.mean:.{self.decimals}f}", tuple(self._notes(side, cell)), cell.mean, best)
+        return Entry(f"{cell.mean:.{self.decimals}f}", tuple(self._notes(run, cell)), cell.mean, best)
 
-    def _notes(self, side: Side, cell: Estimate) -> Iterator[str]:
+    def _notes(self, run: RunResults, cell: Estimate) -> Iterator[str]:
         if "sd" in self.notes and cell.sd is not None:
             yield f"± {cell.sd:.{self.decimals}f}"
-        for note, interval in self.intervals(side, cell):
+        for note, interval in self.intervals(run, cell):
             if interval is not None and interval.low < interval.high:
                 ends = f"{interval.low:.{self.decimals}f}, {interval.high:.{self.decimals}f}"
                 yield f"[{ends}]" if note == "interval" else f"({ends})"
         if cell.status == "partial":
-            yield f"({cell.n_seeds} of {plural(len(side.sheet.seeds), 'seed')})"
+            yield f"({cell.n_seeds} of {plural(len(run.results.seeds), 'seed')})"
 
     def _fact(self, kind: Kind, cell: Estimate) -> Entry:
         if kind == "verdict":

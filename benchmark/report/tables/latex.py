@@ -34,7 +34,7 @@ def as_latex(grid: Grid) -> str:
         r"\begin{table}",
         r"  \centering",
         rf"  \caption{{{escaped(caption)}}}",
-        rf"  \label{{tab:{re.sub(r'[^A-Za-z0-9]+', '-', grid.sheet.table.name)}}}",
+        rf"  \label{{tab:{re.sub(r'[^A-Za-z0-9]+', '-', grid.results.table.name)}}}",
         r"  \par\medskip\footnotesize",
         r"  \setlength{\tabcolsep}{3pt}",
         *(f"  {line}" for i, panel in enumerate(panels) for line in ([r"\par\medskip"] if i else []) + panel),

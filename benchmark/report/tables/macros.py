@@ -5,7 +5,7 @@ from collections.abc import Container, Iterator
 from typing import NamedTuple
 
 from benchmark.report.scores.replication import of_cell
-from benchmark.report.tables.asked import OURS, PAPER
+from benchmark.report.tables.cell_spec import OURS, PAPER
 from benchmark.report.tables.grid import Entry, Grid, Part
 from benchmark.report.tables.latex import entry_text
 
@@ -26,12 +26,12 @@ def as_macros(grid: Grid) -> str:
     number says why.
     """
     commands: dict[str, str] = {}
-    for cell in grid.sheet:
+    for cell in grid.results:
         for suffix, text in _commands(grid, cell.row, cell.column):
-            name = command_name("table", grid.sheet.table.name, cell.row, cell.column) + suffix
+            name = command_name("table", grid.results.table.name, cell.row, cell.column) + suffix
             commands[_free(name, commands)] = text
     lines = [
-        f"% {grid.sheet.table.title}.",
+        f"% {grid.results.table.title}.",
         rf"% \input this file before \begin{{document}}, and write \{next(iter(commands))}{{}} for the number.",
         *(rf"\newcommand{{\{name}}}{{{text}}}" for name, text in commands.items()),
     ]
@@ -51,7 +51,7 @@ def _commands(grid: Grid, row: str, column: str) -> Iterator[_Command]:
         yield _Command(suffix, _text(part, entry))
         if part.computed:
             yield from _notes(grid, part.whose, row, column, suffix)
-        elif part.kind == "replicates" and (sd := of_cell(grid.sheet[row, column]).sd) is not None:
+        elif part.kind == "replicates" and (sd := of_cell(grid.results[row, column]).sd) is not None:
             yield _Command(f"{suffix}SD", f"{sd:.{grid.decimals}f}")
 
 
@@ -69,13 +69,13 @@ def _text(part: Part, entry: Entry) -> str:
 
 
 def _notes(grid: Grid, whose: str, row: str, column: str, suffix: str) -> Iterator[_Command]:
-    side = grid.side(whose)
-    cell = side.cell(row, column)
+    run = grid.run(whose)
+    cell = run.cell(row, column)
     if cell is None:
         return
     if "sd" in grid.notes and cell.sd is not None:
         yield _Command(f"{suffix}SD", f"{cell.sd:.{grid.decimals}f}")
-    for note, interval in grid.intervals(side, cell):
+    for note, interval in grid.intervals(run, cell):
         if interval is not None:
             yield _Command(
                 f"{suffix}{note.capitalize()}", f"[{interval.low:.{grid.decimals}f}, {interval.high:.{grid.decimals}f}]"

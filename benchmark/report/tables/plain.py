@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from benchmark.report.tables.asked import OURS, PAPER
 from benchmark.report.tables.captions import best_words, caption_lines
+from benchmark.report.tables.cell_spec import OURS, PAPER
 from benchmark.report.tables.grid import UNAVAILABLE, Entry, Grid
 
 ORDERINGS = "Orderings of the paper in this run (over common seeds; seed spread: sample SD of the differences):"

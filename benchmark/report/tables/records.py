@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from benchmark.report.scores.estimates import Estimate
 from benchmark.report.scores.replication import of_cell
-from benchmark.report.tables.asked import OURS, PAPER
+from benchmark.report.tables.cell_spec import OURS, PAPER
 from benchmark.report.tables.grid import Entry, Grid, Part
 
 HEADER = ("row", "column", "novel_miou", "sd", "n_seeds", "base_miou", "miou", "paper", "delta", "status")
@@ -23,8 +23,8 @@ def as_csv(grid: Grid) -> str:
     """
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    chosen = bool(grid.asked.columns or grid.asked.runs)
-    for i, cell in enumerate(grid.sheet):
+    chosen = bool(grid.spec.columns or grid.spec.runs)
+    for i, cell in enumerate(grid.results):
         between = dict(_chosen(grid, cell) if chosen else _usual(grid, cell))
         if i == 0:
             writer.writerow((*HEADER[:2], *between, HEADER[-1]))
@@ -69,17 +69,17 @@ def _text(grid: Grid, part: Part, entry: Entry) -> str:
 
 def _notes(grid: Grid, whose: str, cell: Estimate) -> Iterator[tuple[str, str]]:
     """Yield spread and ends of intervals of a run's value."""
-    side, prefix = grid.side(whose), "" if whose == OURS else f"{whose}_"
-    found = side.cell(cell.row, cell.column)
+    run, prefix = grid.run(whose), "" if whose == OURS else f"{whose}_"
+    found = run.cell(cell.row, cell.column)
     if "sd" in grid.notes:
         yield f"{prefix}sd", _exact(grid, found.sd if found else None)
     for note in grid.notes:
         if note in _ENDS:
-            interval = dict(grid.intervals(side, found)).get(note) if found else None
+            interval = dict(grid.intervals(run, found)).get(note) if found else None
             for end in ("low", "high"):
                 yield f"{prefix}{_ENDS[note]}_{end}", _exact(grid, getattr(interval, end) if interval else None)
 
 
 def _exact(grid: Grid, number: float | None) -> str:
-    decimals = _DECIMALS if grid.asked.precision is None else grid.asked.precision
+    decimals = _DECIMALS if grid.spec.precision is None else grid.spec.precision
     return "" if number is None else f"{number:.{decimals}f}"

@@ -18,7 +18,7 @@ def as_html(grid: Grid) -> str:
     first, *lines = caption_lines(grid)
     return _template().render(
         grid=grid,
-        name=f"Table {grid.sheet.table.name}",
+        name=f"Table {grid.results.table.name}",
         title=first,
         caption=" ".join(filter(None, (*lines, best_words(grid), unavailable_words(grid)))),
     )

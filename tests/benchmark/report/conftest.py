@@ -13,7 +13,7 @@ from benchmark.config import load_profile
 from benchmark.datasets import DatasetInfo
 from benchmark.metrics import Counts
 from benchmark.plan import Plan, PlannedCell, build_plan
-from benchmark.report import Sheet, estimate
+from benchmark.report import Results, estimate
 from benchmark.split_files import split_file
 from benchmark.splits import class_names, splits
 from benchmark.stage import Stage
@@ -34,7 +34,7 @@ class Run:
     store: Store
 
     @property
-    def sheet(self) -> Sheet:
+    def results(self) -> Results:
         return estimate(self.plan, self.table, self.store)
 
     def stage(self, row: str, column: str, seed: int = 0) -> Stage:

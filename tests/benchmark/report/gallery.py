@@ -20,8 +20,8 @@ from benchmark.datasets import Dataset, load_dataset
 from benchmark.labels import label_stage, mask_path, write_mask
 from benchmark.plan import Plan, build_plan
 from benchmark.registry import Cell
-from benchmark.report.pictures.page_plan import Choice, label_sketches, prediction_sketches, to_predict
-from benchmark.report.pictures.pages import Page, pages
+from benchmark.report.pictures.page_plan import Choice, label_pages, prediction_pages, to_predict
+from benchmark.report.pictures.pages import PicturePage, pages
 from benchmark.stage import Stage, StageContext
 from benchmark.store import Store
 from tests.benchmark import toy
@@ -98,18 +98,18 @@ class World:
     def plan(self, *splits: str, seeds: tuple[int, ...] = (0,)) -> Plan:
         return build_plan([str(self.table)], str(self.dataset), self.profile, seeds, splits=splits or None)
 
-    def pages(self, *splits: str, choice: Choice = 6) -> list[Page]:
+    def pages(self, *splits: str, choice: Choice = 6) -> list[PicturePage]:
         plan = self.plan(*splits)
-        return list(pages(plan, self.store, self.data, label_sketches(plan, self.data, choice)))
+        return list(pages(plan, self.store, self.data, label_pages(plan, self.data, choice)))
 
-    def predictions(self, *splits: str, choice: Choice = 6) -> list[Page]:
+    def predictions(self, *splits: str, choice: Choice = 6) -> list[PicturePage]:
         plan = self.plan(*splits)
-        return list(pages(plan, self.store, self.data, prediction_sketches(plan, self.data, choice)))
+        return list(pages(plan, self.store, self.data, prediction_pages(plan, self.data, choice)))
 
     def to_predict(self, *splits: str, choice: Choice = 6) -> list[Stage]:
         """Return the prediction stages that could be made now."""
         plan = self.plan(*splits)
-        return list(to_predict(plan, self.store, prediction_sketches(plan, self.data, choice)).pending(self.store))
+        return list(to_predict(plan, self.store, prediction_pages(plan, self.data, choice)).pending(self.store))
 
     def make(self, *rows: str, seed: int = 0, labels: int | None = None) -> None:
         """Put the label maps of some rows into the store: the ground truth, or one id everywhere."""

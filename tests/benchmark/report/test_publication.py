@@ -40,7 +40,7 @@ def test_all_forms_and_the_text(run: Any, tmp_path: Path) -> None:
     assert [path.name for path in published.files] == NAMES
     assert sorted(path.name for path in out.iterdir()) == sorted(NAMES)
     assert all(path.stat().st_size > 100 for path in published.files)
-    assert published.text == render(run.sheet, "text")
+    assert published.text == render(run.results, "text")
 
 
 def test_provenance_says_where_each_number_comes_from(run: Any, tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ def test_a_full_disk_is_named_and_leaves_the_old_files(
     publish(run.plan, run.table, run.store, tmp_path)
     before = {path.name: path.read_bytes() for path in tmp_path.glob("table2.*")}
 
-    def full(sheet: Any, stem: Path) -> list[Path]:
+    def full(results: Any, stem: Path) -> list[Path]:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(stem))
 
     monkeypatch.setattr("benchmark.report.publication.plot", full)
@@ -111,5 +111,5 @@ def test_a_table_without_a_selected_cell_writes_nothing(run: Any, tmp_path: Path
 
 
 def test_plot_alone(run: Any, tmp_path: Path) -> None:
-    assert [path.name for path in publish_plot(run.sheet, tmp_path)] == ["table2.pdf", "table2.png"]
+    assert [path.name for path in publish_plot(run.results, tmp_path)] == ["table2.pdf", "table2.png"]
     assert len(list(tmp_path.glob("table2.*"))) == 2

@@ -13,7 +13,7 @@ from benchmark.report import estimate
 from benchmark.report.claims.judge import Judgement, judge
 from benchmark.report.publication import provenance
 from benchmark.sharing.archive import export
-from benchmark.sharing.merging import Merged, Outcome, merge
+from benchmark.sharing.merging import Merged, MergeOutcome, merge
 from benchmark.sharing.reading import unpacked
 from benchmark.sharing.replicates import provenances, replicates
 from benchmark.store import Store
@@ -39,16 +39,16 @@ def merged(run: Any, store: Store, by: str = "Anna", *, replicates: bool = False
         return list(merge(archive, restored, store, replicates=replicates))
 
 
-def outcomes(found: list[Merged]) -> list[Outcome]:
+def outcomes(found: list[Merged]) -> list[MergeOutcome]:
     return [one.outcome for one in found]
 
 
 def test_the_seeds_of_two_people_fill_one_table(people: Any) -> None:
     anna, bob = people("anna", [40.0, 41.0, None]), people("bob", [None, None, 42.5])
     alone = people("alone", [40.0, 41.0, 42.5])
-    assert outcomes(merged(anna, bob.store)) == [Outcome.ADDED, Outcome.ADDED]
-    assert bob.sheet[CELL] == alone.sheet[CELL]
-    assert bob.sheet[CELL].status == "done"
+    assert outcomes(merged(anna, bob.store)) == [MergeOutcome.ADDED, MergeOutcome.ADDED]
+    assert bob.results[CELL] == alone.results[CELL]
+    assert bob.results[CELL].status == "done"
     assert not any(bob.store.find(stage) for stage in bob.plan.stages if stage.kind == "train")
     assert not {stage.key for stage in bob.plan.pending(bob.store)} & {bob.stage(*CELL, seed).key for seed in (0, 1, 2)}
 
@@ -92,7 +92,7 @@ def test_the_same_again_changes_nothing(people: Any) -> None:
     merged(anna, bob.store)
     path = bob.store.folder(anna.stage(*CELL).key) / "result.json"
     before = path.read_bytes()
-    assert outcomes(merged(anna, bob.store)) == [Outcome.SAME]
+    assert outcomes(merged(anna, bob.store)) == [MergeOutcome.SAME]
     assert path.read_bytes() == before
 
 
@@ -102,7 +102,7 @@ def test_other_counts_under_the_same_key_are_a_finding_and_ours_stay(people: Any
     finish(bob.store, stage, 1, counts_with(20, bob.plan.splits["S1"].novel, 41.5))
     before = (bob.store.folder(stage.key) / "counts.npz").read_bytes()
     same, differs = merged(anna, bob.store)
-    assert (same.outcome, differs.outcome, differs.stage.key) == (Outcome.SAME, Outcome.DIFFERS, stage.key)
+    assert (same.outcome, differs.outcome, differs.stage.key) == (MergeOutcome.SAME, MergeOutcome.DIFFERS, stage.key)
     assert differs.ours is not None
     assert differs.theirs is not None
     assert differs.ours - differs.theirs == pytest.approx(0.5 * 5 / 20)
@@ -112,20 +112,20 @@ def test_other_counts_under_the_same_key_are_a_finding_and_ours_stay(people: Any
 @pytest.mark.parametrize(
     ("field", "outcome"),
     [
-        ("image_ids", Outcome.OTHER_DATA),
-        ("ground_truth", Outcome.OTHER_DATA),
-        ("prediction", Outcome.DIFFERS),
-        ("prediction_on_ignored", Outcome.DIFFERS),
+        ("image_ids", MergeOutcome.OTHER_DATA),
+        ("ground_truth", MergeOutcome.OTHER_DATA),
+        ("prediction", MergeOutcome.DIFFERS),
+        ("prediction_on_ignored", MergeOutcome.DIFFERS),
     ],
 )
-def test_every_part_of_the_counts_is_compared(people: Any, field: str, outcome: Outcome) -> None:
+def test_every_part_of_the_counts_is_compared(people: Any, field: str, outcome: MergeOutcome) -> None:
     anna, bob = people("anna", [40.0]), people("bob", [])
     counts = counts_with(20, bob.plan.splits["S1"].novel, 40.0)
     changed = ("another",) if field == "image_ids" else getattr(counts, field) + 1
     finish(bob.store, bob.stage(*CELL), 0, Counts(**{**vars(counts), field: changed}))
     (found,) = merged(anna, bob.store)
     assert found.outcome is outcome
-    assert ("no environment" in found.reason) == (outcome is Outcome.OTHER_DATA)
+    assert ("no environment" in found.reason) == (outcome is MergeOutcome.OTHER_DATA)
 
 
 @pytest.fixture
@@ -141,19 +141,19 @@ def test_other_counts_are_kept_beside_ours_if_asked_for(differing: Any) -> None:
     same, key = (bob.stage(*CELL, seed).key for seed in (0, 1))
     before = {path: path.read_bytes() for path in bob.store.folder(key).iterdir()}
     for _ in range(2):
-        assert outcomes(merged(anna, bob.store, replicates=True)) == [Outcome.SAME, Outcome.KEPT]
+        assert outcomes(merged(anna, bob.store, replicates=True)) == [MergeOutcome.SAME, MergeOutcome.KEPT]
         (path,) = replicates(key, bob.store)
         assert path.read_bytes() == (anna.store.folder(key) / "counts.npz").read_bytes()
     assert {path: path.read_bytes() for path in bob.store.folder(key).iterdir()} == before
     assert replicates(same, bob.store) == ()
     (origin,) = next(provenances(key, bob.store))["imported"]
     assert origin["by"] == "Anna"
-    assert bob.sheet[CELL].mean == pytest.approx((40.0 + 41.5) / 2)
+    assert bob.results[CELL].mean == pytest.approx((40.0 + 41.5) / 2)
 
 
 def test_without_being_asked_nothing_is_kept(differing: Any) -> None:
     anna, bob = differing
-    assert outcomes(merged(anna, bob.store)) == [Outcome.SAME, Outcome.DIFFERS]
+    assert outcomes(merged(anna, bob.store)) == [MergeOutcome.SAME, MergeOutcome.DIFFERS]
     assert not (bob.store.root / "replicates").exists()
 
 
@@ -161,7 +161,7 @@ def test_counts_of_other_data_are_no_replicate(people: Any) -> None:
     anna, bob = people("anna", [40.0]), people("bob", [])
     counts = counts_with(20, bob.plan.splits["S1"].novel, 40.0)
     finish(bob.store, bob.stage(*CELL), 0, Counts(**{**vars(counts), "image_ids": ("another",)}))
-    assert outcomes(merged(anna, bob.store, replicates=True)) == [Outcome.OTHER_DATA]
+    assert outcomes(merged(anna, bob.store, replicates=True)) == [MergeOutcome.OTHER_DATA]
     assert not (bob.store.root / "replicates").exists()
 
 
@@ -187,7 +187,7 @@ def test_what_is_being_made_here_is_left_alone(people: Any) -> None:
     key = anna.stage(*CELL).key
     bob.store.work(key).mkdir(parents=True)
     with bob.store.lock(key):
-        assert outcomes(merged(anna, bob.store)) == [Outcome.BUSY, Outcome.ADDED]
+        assert outcomes(merged(anna, bob.store)) == [MergeOutcome.BUSY, MergeOutcome.ADDED]
     assert not bob.store.find(key)
 
 
@@ -221,5 +221,5 @@ def rewrite(store: Store, key: str, values: Any) -> None:
 def test_the_table_of_one_who_has_everything_twice(people: Any) -> None:
     anna = people("anna", [40.0, 41.0, 42.0])
     before = estimate(anna.plan, anna.table, anna.store)
-    assert set(outcomes(merged(anna, anna.store))) == {Outcome.SAME}
+    assert set(outcomes(merged(anna, anna.store))) == {MergeOutcome.SAME}
     assert estimate(anna.plan, anna.table, anna.store) == before

@@ -13,7 +13,7 @@ COLUMNS = ("Split 1", "Split 2", "Split 3", "Split 4")
 
 
 def said(run: Any) -> list[str]:
-    return [str(verdict) for verdict in verdicts(run.sheet)]
+    return [str(verdict) for verdict in verdicts(run.results)]
 
 
 def test_holds_beyond_and_within_the_spread(make_run: MakeRun) -> None:
@@ -58,7 +58,7 @@ def test_only_common_seeds_are_compared(make_run: MakeRun) -> None:
         ("Basic", "Split 2"): [40.0, None, None],
         ("Self-Pair", "Split 2"): [None, 41.5, 60.0],
     }
-    (comparison, without, *_) = verdicts(make_run("2", values).sheet)[1].comparisons
+    (comparison, without, *_) = verdicts(make_run("2", values).results)[1].comparisons
     assert comparison.difference == pytest.approx(0.5)
     assert comparison.spread is None
     assert without.reason == "no seed in common"

@@ -293,7 +293,7 @@ def test_a_profile_of_ones_own_has_no_assumption(judged: Callable[..., Judgement
     own = tmp_path / "mini.yaml"
     own.write_text("input: {}\n")
     judgement = judged({("Basic", "Split 1"): [30.0, 31.0]}, dataset="mini", profile=str(own), seeds=(0, 1))
-    assert judgement.sheet.assumed is None
+    assert judgement.results.assumed is None
     assert one(judgement, "Basic").seeds
     assert "taken beforehand" not in as_text(judgement)
 

@@ -29,7 +29,7 @@ def test_ticks(low: float, high: float, ticks: tuple[float, ...]) -> None:
 
 def test_bars_stand_on_zero_and_their_heights_are_the_values(make_run: Any) -> None:
     run = make_run("2", {("Basic", "Split 1"): [40.0], ("Self-Pair", "Split 1"): [20.0]}, seeds=(0,))
-    found = chart(run.sheet)
+    found = chart(run.results)
     assert found
     assert found.bars
     ours = found.pictures[0]
@@ -41,7 +41,7 @@ def test_bars_stand_on_zero_and_their_heights_are_the_values(make_run: Any) -> N
 
 def test_a_missing_cell_leaves_a_gap_in_its_line(make_run: Any) -> None:
     values = {("SimFormer", f"Split {i}"): [40.0 + i, 42.0 + i] for i in (4, 5, 7, 8)}
-    found = chart(make_run("3", values, seeds=(0, 1)).sheet)
+    found = chart(make_run("3", values, seeds=(0, 1)).results)
     assert found
     line = found.pictures[0].series[1]
     assert line.line.count("M") == 2
@@ -57,17 +57,17 @@ def test_a_missing_cell_leaves_a_gap_in_its_line(make_run: Any) -> None:
 @pytest.mark.parametrize(("dataset", "profile"), [("mini", "mini"), ("coco-stuff-10k", "paper")])
 def test_one_scale_only_where_values_compare(make_run: Any, dataset: str, profile: str) -> None:
     values = {("SimFormer", f"Split {i}"): [60.0 + i] for i in (4, 5)}
-    sheet = make_run("3", values, seeds=(0,), dataset=dataset, profile=profile).sheet
-    found = chart(sheet)
+    results = make_run("3", values, seeds=(0,), dataset=dataset, profile=profile).results
+    found = chart(results)
     assert found
     ours, paper = found.pictures
-    assert (ours.y == paper.y) is sheet.comparable is (dataset != "mini")
+    assert (ours.y == paper.y) is results.comparable is (dataset != "mini")
 
 
 def test_steps_are_small_pictures_of_one_scale_with_dashes_to_what_is_scored_on_other_images(make_run: Any) -> None:
     values = {(f"RETAB: {step}", f"Split {i}"): [40.0 + i] for i in (1, 2) for step in ("CAM", "pseudo labels")}
-    sheet = make_run("stages", values | {("RETAB*: test", "Split 1"): [45.0]}, seeds=(0,)).sheet
-    found = chart(sheet)
+    results = make_run("stages", values | {("RETAB*: test", "Split 1"): [45.0]}, seeds=(0,)).results
+    found = chart(results)
     assert found
     first, second = found.pictures
     assert (first.title, second.title) == ("Split 1", "Split 2")
@@ -87,7 +87,7 @@ def test_steps_are_small_pictures_of_one_scale_with_dashes_to_what_is_scored_on_
 
 
 def test_nothing_to_draw(make_run: Any) -> None:
-    assert chart(make_run("stages", {}).sheet) is None
+    assert chart(make_run("stages", {}).results) is None
 
 
 def test_every_colour_has_a_marker() -> None:

@@ -16,7 +16,7 @@ from benchmark.labels import mask_path, write_mask
 from benchmark.report.html import made
 from benchmark.report.html.page import HERE
 from benchmark.report.html.reading import parts
-from benchmark.report.pictures.pages import Page, Shown
+from benchmark.report.pictures.pages import PicturePage, Shown
 from benchmark.report.plots import theme
 from benchmark.splits import split
 from tests.benchmark.report.html.conftest import BLOCKS
@@ -66,7 +66,7 @@ def test_the_policy_allows_this_style_and_this_script_alone(page: str, tags: Tag
 
 def test_numbers_are_those_of_the_table(page: str, run: Any) -> None:
     shown = parts(page)
-    for cell in run.sheet:
+    for cell in run.results:
         at = f"table 2, {cell.row}, {cell.column}"
         assert shown[f"{at}: mean"].text == ("–" if cell.mean is None else f"{cell.mean:.2f}")
         assert shown[f"{at}: SD"].text == ("–" if cell.sd is None else f"{cell.sd:.2f}")
@@ -153,7 +153,9 @@ def test_pictures_are_shown_with_what_they_are(run: Any, tmp_path: Any) -> None:
     image_id = dataset.ids("train")[0]
     write_mask(mask_path(tmp_path, image_id), np.zeros((64, 64), dtype=np.uint8))
     shown = Shown(image_id, dataset.image(image_id), dataset.mask(image_id), (np.zeros((64, 64), np.uint8), None))
-    page = Page("stages", dataset.info, split("mini", "S1"), (shown,), "mini", columns=("CAM", "RIB"), missing=("RIB",))
+    page = PicturePage(
+        "stages", dataset.info, split("mini", "S1"), (shown,), "mini", columns=("CAM", "RIB"), missing=("RIB",)
+    )
     text = made(run.plan, run.store, [page])
     assert text.count('href="data:image/png;base64,') == 4
     for words in ("the image", "CAM", "ground truth", "base and novel"):
@@ -163,7 +165,7 @@ def test_pictures_are_shown_with_what_they_are(run: Any, tmp_path: Any) -> None:
 
 
 @pytest.fixture
-def predictions(tmp_path: Any) -> Page:
+def predictions(tmp_path: Any) -> PicturePage:
     """Two predictions for two test images of one size."""
     dataset = load_dataset("mini")
     maps = [np.full((64, 64), one, np.uint8) for one in range(4)]
@@ -172,10 +174,10 @@ def predictions(tmp_path: Any) -> Page:
         for i, image_id in enumerate(dataset.ids("test")[:2])
     )
     titles = ("one network", "another")
-    return Page("3", dataset.info, split("mini", "S4"), shown, "mini", columns=titles, kind="predictions")
+    return PicturePage("3", dataset.info, split("mini", "S4"), shown, "mini", columns=titles, kind="predictions")
 
 
-def test_predictions_stand_beside_the_ground_truth(run: Any, predictions: Page) -> None:
+def test_predictions_stand_beside_the_ground_truth(run: Any, predictions: PicturePage) -> None:
     text = made(run.plan, run.store, [predictions])
     assert "Predictions of table 3, S4 <span" in text
     heads = ["Image", "Ground truth", "Base and novel", "one network", "another"]
@@ -185,7 +187,7 @@ def test_predictions_stand_beside_the_ground_truth(run: Any, predictions: Page) 
     assert labels == ["the image", "ground truth", "base and novel", "one network", "another"]
 
 
-def test_a_picture_that_several_grids_show_is_in_the_page_once(run: Any, predictions: Page) -> None:
+def test_a_picture_that_several_grids_show_is_in_the_page_once(run: Any, predictions: PicturePage) -> None:
     text = made(run.plan, run.store, [predictions, replace(predictions, table="baselines")])
     assert text.count('href="data:image/png;base64,') == 2 * 5
     found = Tags(BLOCKS.sub("", text))
@@ -195,7 +197,7 @@ def test_a_picture_that_several_grids_show_is_in_the_page_once(run: Any, predict
     assert len([target for target in targets if target.startswith("#p-")]) == 2 * 2 * 5
 
 
-def test_a_page_of_one_row_is_called_by_it(run: Any, predictions: Page) -> None:
+def test_a_page_of_one_row_is_called_by_it(run: Any, predictions: PicturePage) -> None:
     assert "Predictions of table 3, S4, SimFormer <span" in made(
         run.plan, run.store, [replace(predictions, row="SimFormer")]
     )

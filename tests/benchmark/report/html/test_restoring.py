@@ -25,8 +25,8 @@ def test_estimates_and_judgements_are_the_same(run: Any, packed: tuple[Content, 
     blocks = Blocks()
     restored = restore(collect(run.plan, run.store, blocks), blocks, tmp_path / "restored")
     before, after = (judge(plan, run.table, store) for plan, store in ((run.plan, run.store), restored_pair(restored)))
-    assert render(after.sheet, "csv") == render(before.sheet, "csv")
-    assert "failed" in render(after.sheet, "csv")
+    assert render(after.results, "csv") == render(before.results, "csv")
+    assert "failed" in render(after.results, "csv")
     assert after == before
 
 

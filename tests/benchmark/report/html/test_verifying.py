@@ -16,7 +16,7 @@ from benchmark.report.html.blocks import Block
 from benchmark.report.html.page import seal
 from benchmark.report.html.reading import read_page
 from benchmark.report.html.verifying import NOT_COMPUTED, verify
-from benchmark.report.pictures.pages import Page as PicturesOf
+from benchmark.report.pictures.pages import PicturePage as PicturesOf
 from benchmark.report.pictures.pages import Shown
 from benchmark.splits import split
 from tests.benchmark.report.html.conftest import BLOCKS

@@ -16,8 +16,8 @@ from benchmark.labels import mask_path, write_mask
 from benchmark.plan import build_plan
 from benchmark.report import publish_pictures
 from benchmark.report.pictures.draw import CELL, caption, draw, outline
-from benchmark.report.pictures.page_plan import Choice, chosen_images, label_sketches
-from benchmark.report.pictures.pages import Page, dataset_page, pages
+from benchmark.report.pictures.page_plan import Choice, chosen_images, label_pages
+from benchmark.report.pictures.pages import PicturePage, dataset_page, pages
 from benchmark.report.plots.palette import NO_LABEL, NOVEL, class_colours
 from benchmark.selection.options import parse_choice
 from benchmark.splits import Split
@@ -29,12 +29,12 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     return make_world(tmp_path, monkeypatch)
 
 
-def texts(page: Page) -> list[str]:
+def texts(page: PicturePage) -> list[str]:
     """Return all that is written on a page, lines joined."""
     return [text.get_text().replace("\n", " ") for text in draw(page).axes[0].texts]
 
 
-def drawn(page: Page) -> list[Any]:
+def drawn(page: PicturePage) -> list[Any]:
     """Return the pictures on a page, row by row."""
     return list(draw(page).axes[0].images)
 
@@ -169,7 +169,7 @@ def test_all_that_is_written_stays_on_a_narrow_page(world: World) -> None:
     plan = build_plan(
         [str(world.table)], str(world.dataset), world.profile, [0], ["S1"], overrides=[{"toy.rate": 0.125}]
     )
-    (page,) = pages(plan, world.store, world.data, label_sketches(plan, world.data, ("3",)))
+    (page,) = pages(plan, world.store, world.data, label_pages(plan, world.data, ("3",)))
     figure = draw(replace(page, columns=page.columns[:1], shown=(page.shown[0]._replace(labels=(None,)),)))
     canvas: Any = figure.canvas
     edges = [text.get_window_extent(canvas.get_renderer()) for text in figure.axes[0].texts]

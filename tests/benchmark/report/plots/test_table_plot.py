@@ -31,7 +31,7 @@ def drawn_dots(ax: Any) -> list[float]:
 
 
 def test_table_1_has_a_line_a_split_over_the_number_of_points(make_run: MakeRun) -> None:
-    ours, paper = panels(make_run("1", {("J = 100", "Split 2"): [40.0, 42.0, 44.0]}).sheet)
+    ours, paper = panels(make_run("1", {("J = 100", "Split 2"): [40.0, 42.0, 44.0]}).results)
     assert [series.label for series in paper.series] == ["Split 1", "Split 2", "Split 3", "Split 4"]
     assert [point.x for point in paper.series[0].points] == [50, 100, 150]
     assert [point.mean for point in paper.series[0].points] == [30.7, 31.1, 31.2]
@@ -44,17 +44,17 @@ def test_table_1_has_a_line_a_split_over_the_number_of_points(make_run: MakeRun)
 
 def test_table_2_has_groups_of_splits_and_a_bar_a_configuration(make_run: MakeRun) -> None:
     run = make_run("2", {("Basic", "Split 1"): [40.0, 42.0, 44.0]})
-    ours, paper = panels(run.sheet)
+    ours, paper = panels(run.results)
     assert [series.label for series in ours.series] == ["Basic", "Self-Pair", "Cross-Pair"]
     assert list(paper.ticks.values()) == ["Split 1", "Split 2", "Split 3", "Split 4"]
-    left, right = draw(run.sheet).axes
+    left, right = draw(run.results).axes
     assert len(right.patches) == 12
     assert drawn_heights(left) == pytest.approx([42.0])
     assert left.get_ylim()[0] == right.get_ylim()[0] == 0
 
 
 def test_table_3_has_true_ratios_for_this_run_and_nominal_ones_for_the_paper(make_run: MakeRun) -> None:
-    ours, paper = panels(make_run("3", {}, dataset="coco-stuff-10k").sheet)
+    ours, paper = panels(make_run("3", {}, dataset="coco-stuff-10k").results)
     assert list(paper.ticks) == [25, 30, 35, 40, 45, 50]
     assert list(ours.ticks) == pytest.approx([100 * n / 171 for n in (43, 51, 59, 68, 76, 85)])
     assert list(ours.ticks.values()) == ["25.1", "29.8", "34.5", "39.8", "44.4", "49.7"]
@@ -62,7 +62,7 @@ def test_table_3_has_true_ratios_for_this_run_and_nominal_ones_for_the_paper(mak
 
 def test_legend_names_rows_without_numbers(make_run: MakeRun) -> None:
     values = {("SimFormer", f"Split {i}"): [50.0] for i in (4, 5)}
-    figure = draw(make_run("3", values, seeds=(0,)).sheet)
+    figure = draw(make_run("3", values, seeds=(0,)).results)
     assert labels(figure) == [
         "RETAB* (not available yet here)",
         "SimFormer",
@@ -73,27 +73,27 @@ def test_legend_names_rows_without_numbers(make_run: MakeRun) -> None:
 
 
 def test_spread_and_single_seeds_are_drawn_only_where_there_are_several(make_run: MakeRun) -> None:
-    several = draw(make_run("2", {("Basic", "Split 1"): [40.0, 42.0, 44.0]}).sheet).axes[0]
+    several = draw(make_run("2", {("Basic", "Split 1"): [40.0, 42.0, 44.0]}).results).axes[0]
     assert drawn_dots(several) == pytest.approx([40.0, 42.0, 44.0])
-    single = draw(make_run("2", {("Basic", "Split 1"): [40.0]}, seeds=(9,)).sheet).axes[0]
+    single = draw(make_run("2", {("Basic", "Split 1"): [40.0]}, seeds=(9,)).results).axes[0]
     assert drawn_dots(single) == []
 
 
 def test_lines_have_the_same_span_so_that_slopes_compare(make_run: MakeRun) -> None:
-    left, right = draw(make_run("1", {("J = 50", "Split 1"): [40.0], ("J = 100", "Split 1"): [60.0]}).sheet).axes
+    left, right = draw(make_run("1", {("J = 50", "Split 1"): [40.0], ("J = 100", "Split 1"): [60.0]}).results).axes
     spans = [ax.get_ylim()[1] - ax.get_ylim()[0] for ax in (left, right)]
     assert spans[0] == pytest.approx(spans[1])
 
 
 def test_comparable_panels_share_the_axis(make_run: MakeRun) -> None:
     values = {("J = 50", "Split 1"): [40.0]}
-    left, right = draw(make_run("1", values, dataset="coco-stuff-10k", profile="paper").sheet).axes
+    left, right = draw(make_run("1", values, dataset="coco-stuff-10k", profile="paper").results).axes
     assert left.get_ylim() == right.get_ylim()
 
 
 def test_nothing_run_is_said_in_the_panel(make_run: MakeRun) -> None:
     for name in ("1", "2", "3"):
-        figure = draw(make_run(name, {}).sheet)
+        figure = draw(make_run(name, {}).results)
         assert [text.get_text() for text in figure.axes[0].texts] == ["no finished cell yet"]
         assert "Basic" not in labels(figure) or labels(figure) == ["Basic", "Self-Pair", "Cross-Pair"]
 
@@ -106,15 +106,15 @@ def test_a_table_of_ones_own_has_one_panel(make_run: MakeRun) -> None:
         rows=(Row(label="SimFormer", method="simformer"),),
         plot=Plot(kind="curve", x="points"),
     )
-    (only,) = panels(make_run(swept, {("SimFormer", "J=10"): [30.0]}, seeds=(0,)).sheet)
+    (only,) = panels(make_run(swept, {("SimFormer", "J=10"): [30.0]}, seeds=(0,)).results)
     assert [point.x for point in only.series[0].points] == [10, 40]
     assert only.x_label == "number of points J"
-    assert len(draw(make_run(swept, {}, seeds=(1,)).sheet).axes) == 1
+    assert len(draw(make_run(swept, {}, seeds=(1,)).results).axes) == 1
 
 
 def test_the_course_of_training_is_a_line_a_row_over_the_share_of_its_iterations(make_run: MakeRun) -> None:
     values = {("SimFormer", "1/6"): [30.0], ("SimFormer", "6/6"): [50.0]}
-    (only,) = panels(make_run("learning-curve", values, seeds=(0,)).sheet)
+    (only,) = panels(make_run("learning-curve", values, seeds=(0,)).results)
     assert [series.label for series in only.series][:2] == ["Basic", "SimFormer"]
     assert list(only.ticks.values()) == ["1/6", "2/6", "3/6", "4/6", "5/6", "6/6"]
     assert only.x_label == "share of the iterations"
@@ -132,7 +132,7 @@ STAGES = {
 
 
 def test_steps_have_a_panel_a_split_and_a_line_a_method(make_run: MakeRun) -> None:
-    shown = panels(make_run("stages", STAGES, seeds=(0, 1)).sheet)
+    shown = panels(make_run("stages", STAGES, seeds=(0, 1)).results)
     assert [panel.title for panel in shown] == ["Split 1", "Split 2", "Split 3", "Split 4"]
     first = shown[0]
     assert list(first.ticks.values()) == ["CAM", "confident", "refined", "pseudo labels", "re-trained network"]
@@ -145,7 +145,7 @@ def test_steps_have_a_panel_a_split_and_a_line_a_method(make_run: MakeRun) -> No
 
 
 def test_a_line_skips_a_step_that_its_method_has_not_and_breaks_at_one_that_is_not_run(make_run: MakeRun) -> None:
-    first = panels(make_run("stages", STAGES | {("RETAB: confident", "Split 1"): [20.0]}, seeds=(0, 1)).sheet)[0]
+    first = panels(make_run("stages", STAGES | {("RETAB: confident", "Split 1"): [20.0]}, seeds=(0, 1)).results)[0]
     rib, retab, simformer = (
         [(*[round(point.mean, 6) for point in one.points], one.dashed) for one in first.strokes(series)]
         for series in first.series
@@ -156,7 +156,7 @@ def test_a_line_skips_a_step_that_its_method_has_not_and_breaks_at_one_that_is_n
 
 
 def test_the_plot_of_steps_is_aligned_and_says_what_is_dashed(make_run: MakeRun) -> None:
-    figure: Any = draw(make_run("stages", STAGES, seeds=(0, 1)).sheet)
+    figure: Any = draw(make_run("stages", STAGES, seeds=(0, 1)).results)
     assert len(figure.axes) == 4
     assert len({ax.get_ylim() for ax in figure.axes} | {ax.get_xlim() for ax in figure.axes}) == 2
     dashed = [line for line in figure.axes[0].lines if line.get_linestyle() == "--"]
@@ -173,8 +173,8 @@ def test_nothing_written_on_a_plot_of_steps_is_cut_or_covers_anything(make_run: 
     for splits in (1, 2, 3, 4):
         run = make_run("stages", {}, seeds=(0,))
         kept = tuple(cell for cell in run.plan.cells if cell.split in [f"S{i + 1}" for i in range(splits)])
-        sheet = type(run)(type(run.plan)(**(vars(run.plan) | {"cells": kept})), run.table, run.store).sheet
-        figure: Any = draw(sheet)
+        results = type(run)(type(run.plan)(**(vars(run.plan) | {"cells": kept})), run.table, run.store).results
+        figure: Any = draw(results)
         figure.canvas.draw()
         lowest = min(text.get_window_extent().y0 for ax in figure.axes for text in ax.texts)
         for ax in figure.axes[-2:]:
@@ -190,7 +190,7 @@ def test_nothing_written_on_a_plot_of_steps_is_cut_or_covers_anything(make_run: 
 
 def test_a_method_without_any_number_is_noted_in_the_legend_of_steps(make_run: MakeRun) -> None:
     values = {place: value for place, value in STAGES.items() if place[0].startswith("RIB")}
-    figure = draw(make_run("stages", values, seeds=(0, 1)).sheet)
+    figure = draw(make_run("stages", values, seeds=(0, 1)).results)
     assert labels(figure) == ["RIB", "RETAB (not run here)", "SimFormer (not run here)"]
 
 
@@ -205,7 +205,7 @@ def test_printed_values_of_steps_have_panels_of_their_own(make_run: MakeRun) -> 
         paper={"a": (30.0,), "b": (31.0,)},
         plot=Plot(kind="steps", scored={"maps": ("a", "b")}),
     )
-    ours, paper = panels(make_run(table, {("a", "Split 1"): [50.0]}, seeds=(0,)).sheet)
+    ours, paper = panels(make_run(table, {("a", "Split 1"): [50.0]}, seeds=(0,)).results)
     assert (ours.title, paper.title) == ("Split 1, this run: mini, 1 seed", "Split 1, paper: COCO-Stuff-10K")
     assert [point.mean for point in paper.series[0].points] == [30.0, 31.0]
     assert not [stroke for stroke in paper.strokes(paper.series[0]) if stroke.dashed]
@@ -214,16 +214,16 @@ def test_printed_values_of_steps_have_panels_of_their_own(make_run: MakeRun) -> 
 def test_columns_without_a_split_have_no_place_on_the_ratio_axis(make_run: MakeRun) -> None:
     run = make_run("3", {}, unavailable=("RETAB*", "SimFormer", "SimFormer*", "FullyOracle"))
     plan = type(run.plan)(**(vars(run.plan) | {"splits": {}}))
-    sheet = type(run)(plan, run.table, run.store).sheet
-    ours, paper = panels(sheet)
+    results = type(run)(plan, run.table, run.store).results
+    ours, paper = panels(results)
     assert not ours.ticks
     assert len(paper.ticks) == 6
-    assert len(draw(sheet).axes) == 2
+    assert len(draw(results).axes) == 2
 
 
 def test_files_are_whole_and_repeat(make_run: MakeRun, tmp_path: Path) -> None:
-    sheet = make_run("2", {("Basic", "Split 1"): [40.0, 42.0, 44.0]}).sheet
-    first, second = plot(sheet, tmp_path / "a"), plot(sheet, tmp_path / "b")
+    results = make_run("2", {("Basic", "Split 1"): [40.0, 42.0, 44.0]}).results
+    first, second = plot(results, tmp_path / "a"), plot(results, tmp_path / "b")
     assert [path.name for path in first] == ["a.png", "a.pdf"]
     assert first[0].read_bytes().startswith(b"\x89PNG")
     assert first[1].read_bytes().startswith(b"%PDF")

@@ -21,7 +21,7 @@ MakeRun = Callable[..., Any]
 
 def test_mean_and_sample_deviation_over_seeds(make_run: MakeRun) -> None:
     novel = [40.123, 42.5, 44.001]
-    cell = make_run("2", {("Basic", "Split 1"): novel}).sheet["Basic", "Split 1"]
+    cell = make_run("2", {("Basic", "Split 1"): novel}).results["Basic", "Split 1"]
     assert cell.status == "done"
     assert cell.n_seeds == 3
     assert cell.mean == pytest.approx(statistics.fmean(novel), abs=1e-9)
@@ -32,7 +32,7 @@ def test_mean_and_sample_deviation_over_seeds(make_run: MakeRun) -> None:
 
 
 def test_one_seed_has_no_deviation(make_run: MakeRun) -> None:
-    cell = make_run("2", {("Basic", "Split 1"): [40.0]}, seeds=(7,)).sheet["Basic", "Split 1"]
+    cell = make_run("2", {("Basic", "Split 1"): [40.0]}, seeds=(7,)).results["Basic", "Split 1"]
     assert (cell.status, cell.n_seeds, cell.sd) == ("done", 1, None)
     assert list(cell.scores) == [7]
 
@@ -41,21 +41,21 @@ def test_status_of_unfinished_cells(make_run: MakeRun) -> None:
     run = make_run("3", {("SimFormer", "Split 4"): [50.0, None, 51.0]})
     run.fail(run.stage("SimFormer*", "Split 4").key)
     run.fail(run.stage("FullyOracle", "Split 4").inputs["model"].key)  # a step before the evaluation
-    sheet = run.sheet
-    assert sheet["SimFormer", "Split 4"].status == "partial"
-    assert sheet["SimFormer", "Split 4"].n_seeds == 2
-    assert sheet["SimFormer", "Split 5"].status == "not run"
-    assert sheet["SimFormer*", "Split 4"].status == "failed"
-    assert sheet["FullyOracle", "Split 4"].status == "failed"
-    assert sheet["RETAB*", "Split 4"].status == "not available yet"
-    assert sheet["RETAB*", "Split 4"].mean is None
+    results = run.results
+    assert results["SimFormer", "Split 4"].status == "partial"
+    assert results["SimFormer", "Split 4"].n_seeds == 2
+    assert results["SimFormer", "Split 5"].status == "not run"
+    assert results["SimFormer*", "Split 4"].status == "failed"
+    assert results["FullyOracle", "Split 4"].status == "failed"
+    assert results["RETAB*", "Split 4"].status == "not available yet"
+    assert results["RETAB*", "Split 4"].mean is None
 
 
 def test_holes_are_cells_that_could_be_run(make_run: MakeRun) -> None:
     full = {(row, f"Split {i}"): [50.0] for row in ("SimFormer", "SimFormer*", "FullyOracle") for i in range(4, 10)}
-    assert make_run("3", full, seeds=(0,)).sheet.holes == ()
+    assert make_run("3", full, seeds=(0,)).results.holes == ()
     del full["SimFormer", "Split 6"]
-    assert [(cell.row, cell.column) for cell in make_run("3", full, seeds=(1,)).sheet.holes] == [
+    assert [(cell.row, cell.column) for cell in make_run("3", full, seeds=(1,)).results.holes] == [
         ("SimFormer", "Split 6")
     ]
 
@@ -73,9 +73,9 @@ def test_one_evaluation_serves_several_splits(make_run: MakeRun, monkeypatch: py
         return load(path)
 
     monkeypatch.setattr(Counts, "load", noted)
-    sheet = type(run)(type(run.plan)(**plan), run.table, run.store).sheet
-    assert {cell.status for cell in sheet} == {"done"}
-    assert sheet["Basic", "Split 2"].mean != sheet["Basic", "Split 1"].mean  # other classes are novel there
+    results = type(run)(type(run.plan)(**plan), run.table, run.store).results
+    assert {cell.status for cell in results} == {"done"}
+    assert results["Basic", "Split 2"].mean != results["Basic", "Split 1"].mean  # other classes are novel there
     assert len(read) == 1
 
 
@@ -91,7 +91,7 @@ def test_only_the_same_experiment_is_compared(
     make_run: MakeRun, dataset: str, profile: str, overrides: dict[str, Any], reason: str
 ) -> None:
     values = {("Basic", "Split 1"): [30.0, 31.0, 32.0]}
-    other = make_run("2", values, dataset=dataset, profile=profile, overrides=overrides).sheet
+    other = make_run("2", values, dataset=dataset, profile=profile, overrides=overrides).results
     assert other.differences == (reason,)
     assert not other.comparable
     assert other["Basic", "Split 1"].delta == pytest.approx(4.0)  # arithmetic all the same
@@ -100,13 +100,13 @@ def test_only_the_same_experiment_is_compared(
 def test_a_part_of_the_dataset_is_not_comparable(make_run: MakeRun) -> None:
     run = make_run("2", {("Basic", "Split 1"): [30.0, 31.0, 32.0]}, dataset="coco-stuff-10k", profile="paper")
     part = replace(run.plan.dataset, partial="10 of 9993 images")
-    sheet = estimate(replace(run.plan, dataset=part), run.table, run.store)
-    assert sheet.differences == ("only 10 of 9993 images",)
+    results = estimate(replace(run.plan, dataset=part), run.table, run.store)
+    assert results.differences == ("only 10 of 9993 images",)
 
 
 def test_difference_to_the_printed_value(make_run: MakeRun) -> None:
     values = {("Basic", "Split 1"): [30.0, 31.0, 32.0]}
-    same = make_run("2", values, dataset="coco-stuff-10k", profile="paper").sheet
+    same = make_run("2", values, dataset="coco-stuff-10k", profile="paper").results
     assert same.comparable
     assert same["Basic", "Split 1"].delta == pytest.approx(4.0)
     assert same["Basic", "Split 2"].delta is None
@@ -115,8 +115,8 @@ def test_difference_to_the_printed_value(make_run: MakeRun) -> None:
 def test_a_profile_of_ones_own_called_paper_is_not_the_papers(make_run: MakeRun, tmp_path: Path) -> None:
     own = tmp_path / "paper.yaml"
     own.write_text((FOLDER / "paper.yaml").read_text())
-    sheet = make_run("2", {}, dataset="coco-stuff-10k", profile=str(own)).sheet
-    assert not sheet.comparable
+    results = make_run("2", {}, dataset="coco-stuff-10k", profile=str(own)).results
+    assert not results.comparable
 
 
 def test_damaged_counts_are_named(make_run: MakeRun) -> None:
@@ -124,7 +124,7 @@ def test_damaged_counts_are_named(make_run: MakeRun) -> None:
     damaged = run.store.folder(run.stage("Basic", "Split 1").key) / "counts.npz"
     damaged.write_bytes(b"")
     with pytest.raises(BenchmarkError, match=str(damaged)):
-        _ = run.sheet
+        _ = run.results
 
 
 @pytest.mark.parametrize("shown", ["novel", "base"])
@@ -134,25 +134,25 @@ def test_a_cell_without_a_novel_pixel_is_undefined_and_costs_no_other(make_run: 
     pixels[:, list(getattr(run.plan.splits["S1"], shown))] = 10
     counts = Counts(("image",), pixels, pixels, pixels, 0 * pixels)
     counts.save(run.store.folder(run.stage("Basic", "Split 1").key) / "counts.npz")
-    cell, other = run.sheet["Basic", "Split 1"], run.sheet["Self-Pair", "Split 1"]
+    cell, other = run.results["Basic", "Split 1"], run.results["Self-Pair", "Split 1"]
     assert (cell.status, cell.mean, cell.base) == (
         ("done", 100.0, None) if shown == "novel" else ("undefined", None, None)
     )
     assert other.mean == pytest.approx(50.0)
-    assert cell not in run.sheet.holes
-    assert ("none of the split's novel classes" in render(run.sheet, "text")) == (shown == "base")
-    assert len(render(run.sheet, "csv").splitlines()) == 13
+    assert cell not in run.results.holes
+    assert ("none of the split's novel classes" in render(run.results, "text")) == (shown == "base")
+    assert len(render(run.results, "csv").splitlines()) == 13
 
 
 def test_a_split_that_the_dataset_lacks_is_not_available(make_run: MakeRun) -> None:
     run = make_run("3", {}, unavailable=("RETAB*", "SimFormer", "SimFormer*", "FullyOracle"))
     lacking = vars(run.plan) | {"splits": {"S4": run.plan.splits["S4"]}}
-    sheet = type(run)(type(run.plan)(**lacking), run.table, run.store).sheet
-    assert list(sheet.splits) == ["Split 4"]
-    assert sheet["SimFormer", "Split 9"].status == "not available yet"
+    results = type(run)(type(run.plan)(**lacking), run.table, run.store).results
+    assert list(results.splits) == ["Split 4"]
+    assert results["SimFormer", "Split 9"].status == "not available yet"
 
 
 def test_stored_numbers_are_not_rounded(make_run: MakeRun) -> None:
-    cell = make_run("2", {("Basic", "Split 1"): [33.333, 33.334, 33.334]}).sheet["Basic", "Split 1"]
+    cell = make_run("2", {("Basic", "Split 1"): [33.333, 33.334, 33.334]}).results["Basic", "Split 1"]
     assert json.loads(json.dumps(cell.mean)) == cell.mean
     assert cell.mean == pytest.approx(33.33366666, abs=1e-7)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from benchmark.report import Sheet
+from benchmark.report import Results
 from benchmark.report.scores.certainty import over_seeds
 from benchmark.tables import Column, Plot, Row, Table
 
@@ -21,7 +21,7 @@ def partly_run(make_run: MakeRun) -> Any:
             ("SimFormer", "Split 5"): [50.0, None, None],
             ("FullyOracle", "Split 4"): [60.04, 60.0, 60.0],
         },
-    ).sheet
+    ).results
 
 
 @pytest.fixture
@@ -35,9 +35,9 @@ def own_table() -> Table:
     )
 
 
-def interval(sheet: Sheet, row: str, column: str) -> str:
+def interval(results: Results, row: str, column: str) -> str:
     """Return the interval over seeds of a cell as tables show it."""
-    seeds = over_seeds(sheet, sheet[row, column])
+    seeds = over_seeds(results, results[row, column])
     assert seeds
     assert seeds.interval
     return f"[{seeds.interval.low:.1f}, {seeds.interval.high:.1f}]"

@@ -43,7 +43,7 @@ def test_csv_leaves_fields_without_a_number_empty(partly_run: Any) -> None:
 
 def test_csv_has_the_difference(make_run: MakeRun) -> None:
     values = {("Basic", "Split 1"): [30.0, 31.0, 32.0]}
-    same = make_run("2", values, dataset="coco-stuff-10k", profile="paper").sheet
+    same = make_run("2", values, dataset="coco-stuff-10k", profile="paper").results
     assert read(render(same, "csv"))[0]["delta"] == "4.0000"
 
 
@@ -71,7 +71,7 @@ def test_caption_names_data_profile_and_seeds_and_warns(partly_run: Any, make_ru
         assert "mini, seeds 0, 1, 2" in text
         assert "supplementary Table 3, COCO-Stuff-10K; not comparable with this run (dataset mini" in text
     assert "mean ± sample standard deviation in %" in render(partly_run, "text")
-    same = make_run("2", {}, seeds=(3,), dataset="coco-stuff-10k", profile="paper").sheet
+    same = make_run("2", {}, seeds=(3,), dataset="coco-stuff-10k", profile="paper").results
     assert "coco-stuff-10k, profile paper, seed 3; mean in %" in render(same, "text")
     assert "not comparable" not in render(same, "text")
 
@@ -91,12 +91,12 @@ def test_markdown_shows_the_printed_value_in_parentheses(partly_run: Any) -> Non
 
 
 def test_a_table_without_printed_values_mentions_no_paper(make_run: MakeRun, own_table: Table) -> None:
-    sheet = make_run(own_table, {("50 $ & more_", "S_1|a"): [50.0]}, seeds=(0,)).sheet
-    for text in (render(sheet, "text"), render(sheet, "markdown"), render(sheet, "latex")):
+    results = make_run(own_table, {("50 $ & more_", "S_1|a"): [50.0]}, seeds=(0,)).results
+    for text in (render(results, "text"), render(results, "markdown"), render(results, "latex")):
         assert "aper" not in text
         assert "50.0" in text
-    assert r"S\_1\|a" in render(sheet, "markdown")
-    assert read(render(sheet, "csv"))[0]["paper"] == ""
+    assert r"S\_1\|a" in render(results, "markdown")
+    assert read(render(results, "csv"))[0]["paper"] == ""
 
 
 def test_the_caption_of_a_course_says_which_column_is_reported_and_which_would_have_had_most(make_run: MakeRun) -> None:
@@ -109,18 +109,18 @@ def test_the_caption_of_a_course_says_which_column_is_reported_and_which_would_h
     values = {
         (row, share): [mean] * 2 for row, found in means.items() for share, mean in zip(shares, found, strict=False)
     }
-    sheet = make_run("learning-curve", values, seeds=(0, 1)).sheet
+    results = make_run("learning-curve", values, seeds=(0, 1)).results
     expected = "Reported is 6/6, whatever the others have. Best on the images scored, and reported nowhere: "
-    assert f"{expected}Basic 4/6 (+1.50), SimFormer 6/6.\n" in render(sheet, "text")
-    assert f"{expected}Basic 4/6 (+1.50), SimFormer 6/6." in render(sheet, "latex")
-    nothing = render(make_run("learning-curve", {}, seeds=(7,)).sheet, "text")
+    assert f"{expected}Basic 4/6 (+1.50), SimFormer 6/6.\n" in render(results, "text")
+    assert f"{expected}Basic 4/6 (+1.50), SimFormer 6/6." in render(results, "latex")
+    nothing = render(make_run("learning-curve", {}, seeds=(7,)).results, "text")
     assert "Reported is 6/6, whatever the others have.\n" in nothing
-    assert "Reported" not in render(make_run("2", {}).sheet, "text")
+    assert "Reported" not in render(make_run("2", {}).results, "text")
 
 
 def test_markdown_marks_the_best_of_each_column(make_run: MakeRun) -> None:
     values = {("Basic", "Split 1"): [50.0], ("Cross-Pair", "Split 1"): [51.0], ("Basic", "Split 2"): [50.0]}
-    text = render(make_run("2", values, seeds=(0,)).sheet, "markdown")
+    text = render(make_run("2", values, seeds=(0,)).results, "markdown")
     assert "| Cross-Pair | **51.0** (31.1) |" in text
     assert text.count("**") == 2  # nobody competes on Split 2
     assert "Bold: the best of each column. Printed" in text
@@ -139,6 +139,6 @@ def test_html_loads_nothing_and_heads_the_parts_of_each_column(partly_run: Any) 
 
 
 def test_html_escapes_what_a_table_is_called(make_run: MakeRun, own_table: Table) -> None:
-    text = render(make_run(own_table, {}, seeds=(0,)).sheet, "html")
+    text = render(make_run(own_table, {}, seeds=(0,)).results, "html")
     assert "&lt;b&gt;" in text
     assert "<b>" not in text

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from benchmark.report.tables import Asked, render
+from benchmark.report.tables import CellSpec, render
 from benchmark.report.tables.macros import command_name
 from benchmark.table_files import table_files
 from benchmark.tables import Table, load_table
@@ -60,21 +60,21 @@ def lines(text: str, start: str) -> list[str]:
 def test_every_table_fits_an_article(name: str, make_run: MakeRun, typeset: Callable[..., str]) -> None:
     values = everywhere(load_table(name), (48.1, 50.2, 55.3))
     size = {"dataset": "coco-stuff-10k", "profile": "paper"} if load_table(name).paper else {}
-    sheet = make_run(name, values, unavailable=(), **size).sheet
-    log = typeset(render(sheet, "latex") + r"\clearpage " + render(sheet, "latex", Asked(precision=2)))
+    results = make_run(name, values, unavailable=(), **size).results
+    log = typeset(render(results, "latex") + r"\clearpage " + render(results, "latex", CellSpec(precision=2)))
     assert "Overfull" not in log
 
 
 def test_names_that_mean_something_in_latex_compile(
     partly_run: Any, make_run: MakeRun, own_table: Table, typeset: Callable[..., str]
 ) -> None:
-    own = make_run(own_table, {}, seeds=(0,)).sheet
+    own = make_run(own_table, {}, seeds=(0,)).results
     assert "Overfull" not in typeset(render(partly_run, "latex") + render(own, "latex"))
 
 
 def test_the_columns_of_each_split_have_a_heading_of_their_own(make_run: MakeRun) -> None:
     values = everywhere(load_table("2"), (30.0, 31.0, 32.0))
-    text = render(make_run("2", values, dataset="coco-stuff-10k", profile="paper").sheet, "latex")
+    text = render(make_run("2", values, dataset="coco-stuff-10k", profile="paper").results, "latex")
     assert text.count(r"\begin{tabular}{@{}lcrr") == len(lines(text, r"\toprule")) > 1  # it takes more than one panel
     assert lines(text, "&")[0] == r"& \multicolumn{3}{c}{Split 1} & \multicolumn{3}{c}{Split 2} \\"
     assert lines(text, r"\cmidrule")[0] == r"\cmidrule(lr){2-4} \cmidrule(lr){5-7}"
@@ -85,15 +85,15 @@ def test_the_columns_of_each_split_have_a_heading_of_their_own(make_run: MakeRun
 
 
 def test_no_difference_is_shown_where_values_do_not_compare(make_run: MakeRun) -> None:
-    text = render(make_run("2", {("Basic", "Split 1"): [30.0]}, seeds=(0,)).sheet, "latex")
+    text = render(make_run("2", {("Basic", "Split 1"): [30.0]}, seeds=(0,)).results, "latex")
     assert "diff." not in text
     assert "not comparable with this run" in text
-    asked = render(make_run("2", {}, seeds=(0,)).sheet, "latex", Asked(("ours", "difference")))
+    asked = render(make_run("2", {}, seeds=(0,)).results, "latex", CellSpec(("ours", "difference")))
     assert "diff." in asked
 
 
 def test_a_table_without_printed_values_has_one_line_of_headings(make_run: MakeRun) -> None:
-    text = render(make_run("stages", {}).sheet, "latex")
+    text = render(make_run("stages", {}).results, "latex")
     assert r"\multicolumn" not in text
     assert r"& Split 1 & Split 2 & Split 3 & Split 4 \\" in text
 
@@ -105,13 +105,13 @@ def test_the_best_is_bold_and_a_bound_does_not_compete(make_run: MakeRun) -> Non
         ("RETAB*", "Split 4"): [40.0],
         ("FullyOracle", "Split 4"): [60.0],
     }
-    text = render(make_run("3", values, seeds=(0,), unavailable=()).sheet, "latex")
+    text = render(make_run("3", values, seeds=(0,), unavailable=()).results, "latex")
     assert text.count(r"\textbf{50.0}") == text.count(r"\textbf") == 2
     assert "Bold: the best of each column, FullyOracle apart." in text
 
 
 def test_rows_that_are_not_scored_alike_have_no_best(make_run: MakeRun) -> None:
-    text = render(make_run("stages", everywhere(load_table("stages"), (50.0,)), seeds=(0,)).sheet, "latex")
+    text = render(make_run("stages", everywhere(load_table("stages"), (50.0,)), seeds=(0,)).results, "latex")
     assert r"\textbf" not in text
     assert "Bold" not in text
 
@@ -126,12 +126,12 @@ def test_what_is_not_available_is_said_below(partly_run: Any) -> None:
 
 def test_every_number_is_a_command_for_running_text(make_run: MakeRun, typeset: Callable[..., str]) -> None:
     values = {("SimFormer*", "Split 4"): [50.0, 51.0, 52.0], ("FullyOracle", "Split 9"): [60.0, None, None]}
-    sheet = make_run("3", values).sheet
-    text = render(sheet, "macros")
+    results = make_run("3", values).results
+    text = render(results, "macros")
     said = {
         "TableThreeSimFormerStarSplitFour": "51.0",
         "TableThreeSimFormerStarSplitFourSD": "1.0",
-        "TableThreeSimFormerStarSplitFourInterval": interval(sheet, "SimFormer*", "Split 4"),
+        "TableThreeSimFormerStarSplitFourInterval": interval(results, "SimFormer*", "Split 4"),
         "TableThreeSimFormerStarSplitFourPaper": "31.7",
         "TableThreeSimFormerStarSplitFourSeeds": "3",
         "TableThreeFullyOracleSplitNine": "60.0",
@@ -151,13 +151,13 @@ def test_every_number_is_a_command_for_running_text(make_run: MakeRun, typeset: 
 
 def test_differences_are_commands_where_values_compare(make_run: MakeRun) -> None:
     values = {("Basic", "Split 1"): [30.0, 31.0, 32.0]}
-    same = make_run("2", values, dataset="coco-stuff-10k", profile="paper").sheet
+    same = make_run("2", values, dataset="coco-stuff-10k", profile="paper").results
     assert r"\newcommand{\TableTwoBasicSplitOneDifference}{$+4.0$}" in render(same, "macros").splitlines()
 
 
 def test_commands_of_different_cells_have_different_names(make_run: MakeRun, own_table: Table) -> None:
     rows = [row.model_copy(update={"label": label}) for row in own_table.rows for label in ("a-b", "a b", "a_b")]
-    text = render(make_run(own_table.model_copy(update={"rows": tuple(rows)}), {}, seeds=(0,)).sheet, "macros")
+    text = render(make_run(own_table.model_copy(update={"rows": tuple(rows)}), {}, seeds=(0,)).results, "macros")
     names = re.findall(r"\\newcommand\{\\([A-Za-z]+)\}", text)
     assert len(names) == len(set(names)) == 6
 

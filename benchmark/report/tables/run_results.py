@@ -4,12 +4,12 @@ from benchmark.errors import BenchmarkError
 from benchmark.metrics import Convention
 from benchmark.report.claims.judge import judge
 from benchmark.report.scores.estimates import estimate
-from benchmark.report.tables.grid import Side
+from benchmark.report.tables.grid import RunResults
 from benchmark.sharing.runs import SharedRun
 from benchmark.table_files import today
 
 
-def side(run: SharedRun, name: str, convention: Convention = "paper", *, judged: bool = False) -> Side:
+def run_results(run: SharedRun, name: str, convention: Convention = "paper", *, judged: bool = False) -> RunResults:
     """Return what another run says of the table called ``name``, with its judgement where that is asked for.
 
     Raises BenchmarkError where the run has no such table.
@@ -17,7 +17,7 @@ def side(run: SharedRun, name: str, convention: Convention = "paper", *, judged:
     for table in run.plan.tables:
         if today(table.name) == today(name):
             judgement = judge(run.plan, table, run.store) if judged else None
-            sheet = judgement.sheet if judgement else estimate(run.plan, table, run.store, convention)
-            return Side(run.name, sheet, judgement, run.by)
+            results = judgement.results if judgement else estimate(run.plan, table, run.store, convention)
+            return RunResults(run.name, results, judgement, run.by)
     known = ", ".join(table.name for table in run.plan.tables)
     raise BenchmarkError(f"run {run.name} has no table {name}, but {known}; leave it out of --against.")

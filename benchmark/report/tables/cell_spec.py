@@ -11,7 +11,7 @@ MOST_DECIMALS = 6
 
 
 @dataclass(frozen=True)
-class Asked:
+class CellSpec:
     """What to show, in this order; nothing but the defaults unless somebody asks.
 
     Attributes:
