@@ -8,10 +8,10 @@ The file consists of
   evaluation, once however many cells rest on it (``packing``), and a description of everything else (``content``);
 - the SHA-256 of the file itself.
 
-What is shown is a function of the blocks alone. ``write`` packs them (``collecting``), restores plan and store from
-them (``restoring``), and makes the page of these (``page``), so that it never shows what it does not hold. ``verify``
+What is shown is a function of the blocks alone. ``write`` packs them and restores plan and store from them
+(``packing``), and makes the page of these (``page``), so that it never shows what it does not hold. ``verify``
 does the same with the blocks of a file, and compares what comes out with what the file shows (``verifying``): to the
-last character where the same code made it (``maker``), and fact by fact where other code did (``comparing``).
+last character where the same code made it (``content.maker``), and fact by fact where other code did (``comparing``).
 """
 
 import tempfile
@@ -20,10 +20,9 @@ from typing import TYPE_CHECKING
 
 from benchmark.files import naming, write_text
 from benchmark.report.html.blocks import Blocks
-from benchmark.report.html.collecting import collect
 from benchmark.report.html.grids import Pictures, grid
+from benchmark.report.html.packing import collect, restore
 from benchmark.report.html.page import render
-from benchmark.report.html.restoring import restore
 from benchmark.report.html.verifying import verify
 from benchmark.report.publication import WAY_OUT
 
@@ -54,4 +53,4 @@ def made(plan: "Plan", store: "Store", grids: "Iterable[PicturePage]" = ()) -> s
     content = collect(plan, store, blocks, [grid(page, pictures) for page in grids])
     description = blocks.add(content.written())
     with tempfile.TemporaryDirectory(prefix="report.") as folder:
-        return render(restore(content, blocks, Path(folder)), pictures, description, blocks)
+        return render(content, *restore(content, blocks, Path(folder)), pictures, description, blocks)

@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from benchmark.report.plots import theme
-from benchmark.report.plots.series import LEAP, Group, Panel, Point, Series, Stroke, panels
+from benchmark.report.plots.series import LEAP, Panel, Point, Series, panels
 from benchmark.report.scores.estimates import Results
 
 WIDTH, ALONE = 420.0, 760.0  # of one of two pictures, and of a single one
@@ -36,6 +36,9 @@ MARKERS = (
 )
 
 
+Tick = tuple[float, tuple[str, ...]]  # a place on an axis, in pixels, and the lines of its label
+
+
 class Mark(NamedTuple):
     """A dot, or the top of a bar, with its spread and seeds, in pixels; and what is said where the pointer rests."""
 
@@ -57,22 +60,6 @@ class Drawn(NamedTuple):
     dashed: str
 
 
-class Band(NamedTuple):
-    """A part of the x axis with a name of its own, in pixels; ``apart`` has a shade behind it."""
-
-    left: float
-    right: float
-    label: str
-    apart: bool
-
-
-class Tick(NamedTuple):
-    """A place on an axis, in pixels, and the lines of its label."""
-
-    place: float
-    lines: tuple[str, ...]
-
-
 @dataclass(frozen=True)
 class Picture:
     """Everything that the template ``chart.html`` needs of one panel; lengths are pixels.
@@ -85,7 +72,7 @@ class Picture:
         slanted: whether labels under the axis are.
         series: in the order of the legend.
         bar: width of a bar, 0 for lines.
-        bands: what parts of the x axis have in common.
+        bands: left and right end of parts of the x axis, what each has in common, and whether a shade sets it apart.
     """
 
     title: str
@@ -97,7 +84,7 @@ class Picture:
     slanted: bool
     series: tuple[Drawn, ...]
     bar: float
-    bands: tuple[Band, ...] = ()
+    bands: tuple[tuple[float, float, str, bool], ...] = ()
 
     left, top, bottom = LEFT, TOP, BOTTOM
 
@@ -111,19 +98,12 @@ class Picture:
         return min(1.8, round(self.bar / 4, 2)) if self.bar else 1.8
 
 
-class Entry(NamedTuple):
-    """A line of the legend: number of colour and marker, and what it stands for."""
-
-    colour: int
-    label: str
-
-
 @dataclass(frozen=True)
 class Chart:
-    """The pictures of a table, their common legend, and what has to be said of their lines."""
+    """The pictures of a table, the labels of their series, and what has to be said of their lines."""
 
     pictures: tuple[Picture, ...]
-    legend: tuple[Entry, ...]
+    legend: tuple[str, ...]
     bars: bool
     note: str = ""
 
@@ -137,7 +117,7 @@ def chart(results: Results) -> Chart | None:
     spans = _spans(shown, bars=bars, shared=results.comparable or results.table.plot.kind == "steps")
     width = ALONE if len(shown) == 1 else WIDTH
     pictures = tuple(_picture(panel, span, width, bars=bars) for panel, span in zip(shown, spans, strict=True))
-    legend = tuple(Entry(i, one.label) for i, one in enumerate(shown[0].series))
+    legend = tuple(one.label for one in shown[0].series)
     dashed = any(series.dashed for picture in pictures for series in picture.series)
     return Chart(pictures, legend, bars, LEAP if dashed else "")
 
@@ -177,37 +157,35 @@ def _values(point: Point) -> Iterator[float]:
 
 
 def _picture(panel: Panel, span: tuple[float, float], width: float, *, bars: bool) -> Picture:
-    labels = _labels(panel, (width - LEFT - RIGHT) / max(1, len(panel.ticks)))
+    labels, slanted, labels_height = _labels(panel, (width - LEFT - RIGHT) / max(1, len(panel.ticks)))
     scale = _Scale(panel, span, width, bars=bars)
     return Picture(
         title=panel.title,
         x_label=panel.x_label,
         width=width,
-        height=BOTTOM + labels.height + NAME * bool(panel.x_label or panel.groups),
-        x=tuple(Tick(scale.x(place), lines) for place, lines in labels.lines.items()),
-        y=tuple(Tick(scale.y(value), (f"{value:g}",)) for value in nice_ticks(*span)),
-        slanted=labels.slanted,
+        height=BOTTOM + labels_height + NAME * bool(panel.x_label or panel.groups),
+        x=tuple((scale.x(place), lines) for place, lines in labels.items()),
+        y=tuple((scale.y(value), (f"{value:g}",)) for value in nice_ticks(*span)),
+        slanted=slanted,
         series=tuple(scale.drawn(i, panel, one) for i, one in enumerate(panel.series)),
         bar=scale.bar,
-        bands=tuple(scale.band(group, apart=i % 2 > 0) for i, group in enumerate(panel.groups)),
+        bands=tuple(
+            (scale.x(first - HALF), scale.x(last + HALF), label, i % 2 > 0)
+            for i, (label, first, last) in enumerate(panel.groups)
+        ),
     )
 
 
-class _Labels(NamedTuple):
-    """The labels under an axis: place -> lines, whether they are slanted, and the height of all, in pixels."""
+def _labels(panel: Panel, room: float) -> tuple[Mapping[float, tuple[str, ...]], bool, float]:
+    """Return place -> lines of the labels under an axis, whether they are slanted, and the height of all, in pixels.
 
-    lines: Mapping[float, tuple[str, ...]]
-    slanted: bool
-    height: float
-
-
-def _labels(panel: Panel, room: float) -> _Labels:
-    """Return the labels upright, those of steps word by word, or slanted where they are wider than ``room``."""
+    They stand upright, those of steps word by word, or slanted where they are wider than ``room``.
+    """
     whole: Mapping[float, tuple[str, ...]] = {place: (label,) for place, label in panel.ticks.items()}
     lines = {place: tuple(label.split()) for place, label in panel.ticks.items()} if panel.groups else whole
     if _widest(lines.values()) <= room:
-        return _Labels(lines, slanted=False, height=LABELS + LINE * (max(map(len, lines.values()), default=1) - 1))
-    return _Labels(whole, slanted=True, height=LABELS + SLANT * _widest(whole.values()))
+        return lines, False, LABELS + LINE * (max(map(len, lines.values()), default=1) - 1)
+    return whole, True, LABELS + SLANT * _widest(whole.values())
 
 
 def _widest(labels: Iterable[tuple[str, ...]]) -> float:
@@ -238,16 +216,13 @@ class _Scale:
         low, high = self._span
         return round(BOTTOM - (value - low) / (high - low) * (BOTTOM - TOP), 2)
 
-    def band(self, group: Group, *, apart: bool) -> Band:
-        return Band(self.x(group.first - HALF), self.x(group.last + HALF), group.label, apart)
-
     def drawn(self, index: int, panel: Panel, series: Series) -> Drawn:
         shift = self._shift * (index - (self._series - 1) / 2)
         known = [(point, self.x(point.x + shift)) for point in series.points]
         marks = tuple(self._mark(series.label, point, x) for point, x in known if not math.isnan(point.mean))
         strokes = () if self._bars else tuple(panel.strokes(series))
         solid, dashed = (
-            "".join(self._path(one, shift) for one in strokes if one.dashed == kind) for kind in (False, True)
+            "".join(self._path(points, shift) for points, broken in strokes if broken == kind) for kind in (False, True)
         )
         return Drawn(index, series.label, marks, solid, dashed)
 
@@ -258,6 +233,6 @@ class _Scale:
         seeds = tuple(self.y(value) for value in point.seeds) if len(point.seeds) > 1 else ()
         return Mark(x, self.y(point.mean), low, high, seeds, words)
 
-    def _path(self, stroke: Stroke, shift: float) -> str:
+    def _path(self, points: Sequence[Point], shift: float) -> str:
         """Return the path through the dots of a line."""
-        return "M" + "L".join(f"{self.x(point.x + shift):g} {self.y(point.mean):g}" for point in stroke.points)
+        return "M" + "L".join(f"{self.x(point.x + shift):g} {self.y(point.mean):g}" for point in points)

@@ -1,9 +1,14 @@
 """The description inside a page: that of a run, and what only a page has. It names the other blocks."""
 
 from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
 from typing import Literal
 
+from benchmark.paths import data_folder
+from benchmark.report.claims.tolerance import FILE
 from benchmark.sharing.description import Description, Digest, Model, parsed
+from benchmark.sources import below, digest, sources
 
 
 class Packed(Model):
@@ -70,3 +75,18 @@ class Content(Description):
     def written(self) -> bytes:
         """Return the JSON that ``read`` takes."""
         return self.model_dump_json().encode()
+
+
+@cache
+def maker() -> str:
+    """Return the SHA-256 of the code that makes pages: those of the same code are the same to the last character."""
+    return digest(made_by())
+
+
+def made_by() -> dict[str, Path]:
+    """Return all that this package imports, its templates, and the data that it renders: place -> file.
+
+    Tables and their printed values travel inside a page; the titles of data sets, which captions name, do not.
+    """
+    rules = {f"papers/{FILE.parent.name}/{FILE.name}": FILE}
+    return {**sources(__name__.rpartition(".")[0]), **below(data_folder("splits"), "splits"), **rules}

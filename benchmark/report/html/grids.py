@@ -3,8 +3,8 @@
 import base64
 import hashlib
 import io
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Collection, Iterable, Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,13 +26,15 @@ Colours = NDArray[np.uint8]  # (256, 3)
 
 def grid(page: "PicturePage", pictures: Pictures) -> GridOf:
     """Add the pictures of a page, and return which they are."""
-    drawer = _Drawer(page, pictures)
+    novel, classes = page.split.novel, len(page.dataset.classes)
+    colours = _table(dict(enumerate(class_colours(classes))))
+    parts = _table({i: NOVEL if i in novel else BASE for i in range(classes)})
     return GridOf(
         table=page.table,
         split=page.split.name,
         seed=page.seed,
         columns=page.columns,
-        pictures=tuple(drawer.drawn(shown) for shown in page.shown),
+        pictures=tuple(_drawn(shown, novel, pictures, colours, parts) for shown in page.shown),
         kind=page.kind,
         row=page.row,
     )
@@ -44,27 +46,20 @@ def legend(grids: Iterable[GridOf], classes: int) -> list[int]:
     return sorted(one for one in seen if one < classes)
 
 
-class Defined(NamedTuple):
-    """What several places of a page show, and is in it once.
+def defined(grids: Iterable[GridOf]) -> tuple[Mapping[str, tuple[int, int]], Mapping[str, int]]:
+    """Return what some grids show, each once and in the order in which they occur.
 
-    Attributes:
+    Returns:
         sizes: name of a picture -> its width and height.
-        outlines: SVG path -> number.
+        outlines: SVG path of an outline -> its number.
     """
-
-    sizes: Mapping[str, tuple[int, int]]
-    outlines: Mapping[str, int]
-
-
-def defined(grids: Iterable[GridOf]) -> Defined:
-    """Return the pictures and outlines of some grids, each once, in the order in which they occur."""
     shown = [picture for grid in grids for picture in grid.pictures]
     sizes = {
         name: (one.width, one.height)
         for one in shown
         for name in (one.image, one.truth, one.parts, *(label for label in one.labels if label is not None))
     }
-    return Defined(sizes, {path: i for i, path in enumerate(dict.fromkeys(one.novel for one in shown if one.novel))})
+    return sizes, {path: i for i, path in enumerate(dict.fromkeys(one.novel for one in shown if one.novel))}
 
 
 def hexadecimal(colour: Iterable[int]) -> str:
@@ -77,49 +72,46 @@ def class_chips(classes: int) -> list[str]:
     return [hexadecimal(colour) for colour in class_colours(classes)]
 
 
-class _Drawer:
-    def __init__(self, page: "PicturePage", pictures: Pictures) -> None:
-        classes = len(page.dataset.classes)
-        self._novel = page.split.novel
-        self._pictures = pictures
-        self._colours = _table(dict(enumerate(class_colours(classes))))
-        self._parts = _table({i: NOVEL if i in self._novel else BASE for i in range(classes)})
+def _drawn(shown: "Shown", novel: Collection[int], pictures: Pictures, colours: Colours, parts: Colours) -> PictureOf:
+    """Add the pictures of one image, and return which they are; ``parts`` are the colours of base and novel classes."""
+    truth = _shrunk(shown.truth)
+    labels = [None if one is None else _shrunk(one) for one in shown.labels]
+    maps = [truth, *(one for one in labels if one is not None)]
+    height, width = truth.shape
+    return PictureOf(
+        id=shown.id,
+        width=width,
+        height=height,
+        image=_kept(_photograph(shown.image, (width, height)), pictures),
+        truth=_kept(_painted(truth, colours), pictures),
+        parts=_kept(_painted(truth, parts), pictures),
+        labels=tuple(None if one is None else _kept(_painted(one, colours), pictures) for one in labels),
+        novel="".join(_step(*line) for line in outline(np.isin(truth, list(novel))).reshape(-1, 4).astype(int)),
+        shown=tuple(int(one) for one in np.unique(np.concatenate([one.ravel() for one in maps])) if one < 255),
+    )
 
-    def drawn(self, shown: "Shown") -> PictureOf:
-        truth = _shrunk(shown.truth)
-        labels = [None if one is None else _shrunk(one) for one in shown.labels]
-        maps = [truth, *(one for one in labels if one is not None)]
-        height, width = truth.shape
-        return PictureOf(
-            id=shown.id,
-            width=width,
-            height=height,
-            image=self._photograph(shown.image, (width, height)),
-            truth=self._painted(truth, self._colours),
-            parts=self._painted(truth, self._parts),
-            labels=tuple(None if one is None else self._painted(one, self._colours) for one in labels),
-            novel="".join(_step(*line) for line in outline(np.isin(truth, self._novel)).reshape(-1, 4).astype(int)),
-            shown=tuple(int(one) for one in np.unique(np.concatenate([one.ravel() for one in maps])) if one < 255),
-        )
 
-    def _photograph(self, image: NDArray[np.uint8], size: tuple[int, int]) -> str:
-        from PIL import Image as Pillow
+def _photograph(image: NDArray[np.uint8], size: tuple[int, int]) -> "Picture":
+    from PIL import Image as Pillow
 
-        return self._kept(Pillow.fromarray(image).resize(size, Pillow.Resampling.LANCZOS))
+    return Pillow.fromarray(image).resize(size, Pillow.Resampling.LANCZOS)
 
-    def _painted(self, mask: "Mask", colours: Colours) -> str:
-        from PIL import Image as Pillow
 
-        picture = Pillow.fromarray(mask)
-        picture.putpalette(colours.tobytes())
-        return self._kept(picture)
+def _painted(mask: "Mask", colours: Colours) -> "Picture":
+    from PIL import Image as Pillow
 
-    def _kept(self, picture: "Picture") -> str:
-        stream = io.BytesIO()
-        picture.save(stream, "PNG", optimize=True)
-        name = hashlib.sha256(stream.getvalue()).hexdigest()
-        self._pictures[name] = base64.b64encode(stream.getvalue()).decode()
-        return name
+    picture = Pillow.fromarray(mask)
+    picture.putpalette(colours.tobytes())
+    return picture
+
+
+def _kept(picture: "Picture", pictures: Pictures) -> str:
+    """Add a picture, and return its name."""
+    stream = io.BytesIO()
+    picture.save(stream, "PNG", optimize=True)
+    name = hashlib.sha256(stream.getvalue()).hexdigest()
+    pictures[name] = base64.b64encode(stream.getvalue()).decode()
+    return name
 
 
 def _table(colours: Mapping[int, Iterable[int]]) -> Colours:

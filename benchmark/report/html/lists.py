@@ -1,12 +1,12 @@
 """What a page lists beside its tables: stages by kind, evaluations with their digests, and where all of it was made."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from benchmark.files import canonical_json
 from benchmark.provenance import origin
-from benchmark.report.html.content import Content, Packed
+from benchmark.report.html.content import Content
 from benchmark.report.html.words import NOTHING
 from benchmark.sharing.description import StageOf, commits
 from benchmark.splits import Split, split_digest
@@ -14,10 +14,7 @@ from benchmark.wording import duration, plural, tally
 
 SHORT = 12  # digits of a key that are shown
 
-
-class Input(NamedTuple):
-    role: str
-    key: str
+Fact = tuple[str, tuple[str, ...]]  # a line of the environment: what, and its different values
 
 
 @dataclass(frozen=True)
@@ -33,8 +30,9 @@ class StageRow:
         return self.key[:SHORT]
 
     @property
-    def inputs(self) -> list[Input]:
-        return [Input(role.replace("_", " "), key[:SHORT]) for role, key in self.stage.inputs.items()]
+    def inputs(self) -> list[tuple[str, str]]:
+        """Role and key of each input, as they are shown."""
+        return [(role.replace("_", " "), key[:SHORT]) for role, key in self.stage.inputs.items()]
 
     @property
     def seconds(self) -> float | None:
@@ -52,32 +50,20 @@ class StageRow:
         return f"{len(attempts)} ({earlier})" if earlier else str(len(attempts) or NOTHING)
 
 
-@dataclass(frozen=True)
-class StageGroup:
-    """The stages of one kind."""
-
-    kind: str
-    rows: tuple[StageRow, ...]
-
-    @property
-    def summary(self) -> str:
-        """How many there are, how they stand unless all are done, and how long they took in all."""
-        states = [row.stage.state for row in self.rows]
-        standing = "" if set(states) == {"done"} else f" ({tally(states)})"
-        return f"{plural(len(self.rows), 'stage')}{standing}, {duration(self.seconds)}"
-
-    @property
-    def seconds(self) -> float:
-        return sum(row.seconds or 0.0 for row in self.rows)
-
-
-def stage_groups(content: Content) -> list[StageGroup]:
-    """Return the stages by kind, kinds in the order in which they first occur."""
+def stage_groups(content: Content) -> dict[str, list[StageRow]]:
+    """Return kind -> its stages, kinds in the order in which they first occur."""
     cells = _users(content)
     groups: dict[str, list[StageRow]] = {}
     for key, stage in content.stages.items():
         groups.setdefault(stage.kind, []).append(StageRow(key, stage, cells[key]))
-    return [StageGroup(kind, tuple(rows)) for kind, rows in groups.items()]
+    return groups
+
+
+def stages_words(rows: Sequence[StageRow]) -> str:
+    """Return how many stages there are, how they stand unless all are done, and how long they took in all."""
+    states = [row.stage.state for row in rows]
+    standing = "" if set(states) == {"done"} else f" ({tally(states)})"
+    return f"{plural(len(rows), 'stage')}{standing}, {duration(sum(row.seconds or 0.0 for row in rows))}"
 
 
 def _users(content: Content) -> dict[str, int]:
@@ -92,49 +78,24 @@ def _users(content: Content) -> dict[str, int]:
     return {key: len(cells) for key, cells in users.items()}
 
 
-class CountsRow(NamedTuple):
-    """The counts of an evaluation: key, name, and digest of the block that is its own."""
-
-    key: str
-    name: str
-    cells: int
-    packed: Packed
-
-
-class Shared(NamedTuple):
-    """A block that evaluations share."""
-
-    what: str
-    digest: str
-    evaluations: int
-
-
-def counts_rows(content: Content) -> list[CountsRow]:
-    """Return the evaluations whose counts are in the page."""
+def counts_rows(content: Content) -> list[tuple[str, str, int, str]]:
+    """Return key, name, number of cells, and digest of the errors of every evaluation whose counts are in the page."""
     cells = _users(content)
-    return [CountsRow(key, content.stages[key].name, cells[key], packed) for key, packed in content.counts.items()]
+    return [(key, content.stages[key].name, cells[key], packed.errors) for key, packed in content.counts.items()]
 
 
-def shared_blocks(content: Content) -> list[Shared]:
-    """Return the blocks that hold what evaluations have in common."""
+def shared_blocks(content: Content) -> list[tuple[str, str, int]]:
+    """Return what each block that evaluations share holds, its digest, and how many of them share it."""
     words = {"images": "ids of the images", "truth": "ground truth", "ignored": "predictions on ignored pixels"}
     found: dict[tuple[str, str], int] = {}
     for packed in content.counts.values():
         for name, what in words.items():
             place = what, getattr(packed, name)
             found[place] = found.get(place, 0) + 1
-    return [Shared(what, digest, number) for (what, digest), number in sorted(found.items())]
+    return [(what, digest, number) for (what, digest), number in sorted(found.items())]
 
 
 _ARITHMETIC = {"processor": "cpu", "arithmetic": "level", "instructions": "capability", "MKL": "mkl", "BLAS": "blas"}
-
-
-class Fact(NamedTuple):
-    """A line of the environment: what, and its different values."""
-
-    name: str
-    values: tuple[str, ...]
-    code: bool = False
 
 
 def environment(content: Content) -> list[Fact]:
@@ -144,14 +105,14 @@ def environment(content: Content) -> list[Fact]:
     arithmetic = [one["arithmetic"] for one in made if isinstance(one.get("arithmetic"), dict)]
     imports = tuple(sorted({origin(one) for one in made} - {""}))
     return [
-        *([Fact("imported from", imports)] if imports else []),
-        Fact("commit", tuple(commits(made)), code=True),
-        Fact("device", _distinct(made, "device")),
-        *(Fact(title, _distinct(arithmetic, name)) for title, name in _ARITHMETIC.items() if arithmetic),
-        Fact("platform", _distinct(made, "platform")),
-        Fact("threads", _distinct(made, "threads")),
-        Fact("Python", _distinct(made, "python")),
-        *(Fact(name, _distinct((one.get("packages", {}) for one in made), name)) for name in packages),
+        *([("imported from", imports)] if imports else []),
+        ("commit", tuple(commits(made))),
+        ("device", _distinct(made, "device")),
+        *((title, _distinct(arithmetic, name)) for title, name in _ARITHMETIC.items() if arithmetic),
+        ("platform", _distinct(made, "platform")),
+        ("threads", _distinct(made, "threads")),
+        ("Python", _distinct(made, "python")),
+        *((name, _distinct((one.get("packages", {}) for one in made), name)) for name in packages),
     ]
 
 
@@ -162,14 +123,14 @@ def identity(content: Content) -> list[Fact]:
     partial = (dataset.partial,) if dataset.partial else ()
     images = f"{len(dataset.classes)} classes, {dataset.train:,} training and {dataset.test:,} test images"
     return [
-        Fact("data set", (f"{dataset.title} ({dataset.name})", images, *partial)),
-        Fact("digest of the data", (dataset.digest,), code=True),
-        Fact("profile", (profile.name, profile.description)),
-        Fact("preset", (content.preset,)),
-        Fact("changed by hand", changed or ("nothing",)),
-        Fact("seeds", (", ".join(map(str, content.seeds)),)),
-        Fact("evaluator", (f"version {content.evaluator}",)),
-        *(Fact(f"digest of split {split.name}", (split_digest(split),), code=True) for split in _splits(content)),
+        ("data set", (f"{dataset.title} ({dataset.name})", images, *partial)),
+        ("digest of the data", (dataset.digest,)),
+        ("profile", (profile.name, profile.description)),
+        ("preset", (content.preset,)),
+        ("changed by hand", changed or ("nothing",)),
+        ("seeds", (", ".join(map(str, content.seeds)),)),
+        ("evaluator", (f"version {content.evaluator}",)),
+        *((f"digest of split {split.name}", (split_digest(split),)) for split in _splits(content)),
     ]
 
 

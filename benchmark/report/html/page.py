@@ -12,8 +12,8 @@ from benchmark.report.claims.judge import judge
 from benchmark.report.claims.tolerance import rules
 from benchmark.report.html import lists, words
 from benchmark.report.html.charts import MARKERS
+from benchmark.report.html.content import Content
 from benchmark.report.html.grids import Pictures, class_chips, defined, hexadecimal, legend
-from benchmark.report.html.restoring import Restored
 from benchmark.report.html.rows import TableView, table_view
 from benchmark.report.html.summary import summary
 from benchmark.report.plots import theme
@@ -24,24 +24,29 @@ from benchmark.wording import form, listed, plural
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+    from benchmark.plan import Plan
     from benchmark.report.html.blocks import Block
+    from benchmark.store import Store
 
 HERE = Path(__file__).parent
 UNSEALED = "0" * 64  # what stands in place of the digest of the page while that is computed
 _SEAL = re.compile(r'(<meta name="sha256" content=")[0-9a-f]{64}(">)')
 
 
-def render(restored: Restored, pictures: Pictures, description: str, blocks: Iterable["Block"]) -> str:
+def render(
+    content: Content, plan: "Plan", store: "Store", pictures: Pictures, description: str, blocks: Iterable["Block"]
+) -> str:
     """Return the page, sealed.
 
     Args:
-        restored: plan and store, from what travels inside the page.
+        content: the description.
+        plan, store: restored from what travels inside the page.
         pictures: SHA-256 of a PNG file -> the file in base64; those that are missing are left out.
         description: name of the block of the description.
         blocks: all blocks, which follow the text.
     """
-    content = restored.content
-    views = table_views(restored)
+    views = table_views(plan, store)
+    sizes, outlines = defined(content.grids)
     style, script = _file("style.css"), _file("script.js")
     return seal(
         _environment()
@@ -60,7 +65,8 @@ def render(restored: Restored, pictures: Pictures, description: str, blocks: Ite
             identity=lists.identity(content),
             settings=lists.settings(content),
             pictures=pictures,
-            defined=defined(content.grids),
+            sizes=sizes,
+            outlines=outlines,
             legends={grid: legend([grid], len(content.dataset.classes)) for grid in content.grids},
             chips=class_chips(len(content.dataset.classes)) if content.grids else [],
             style=style,
@@ -72,9 +78,8 @@ def render(restored: Restored, pictures: Pictures, description: str, blocks: Ite
     )
 
 
-def table_views(restored: Restored) -> list[TableView]:
+def table_views(plan: "Plan", store: "Store") -> list[TableView]:
     """Return what there is to show of every table of which any cell was selected."""
-    plan, store = restored.plan, restored.store
     return [table_view(judge(plan, table, store)) for table in plan.tables if plan.of(table.name)]
 
 
@@ -137,6 +142,7 @@ def _environment() -> "Environment":
         "exact": words.exact,
         "span": words.span,
         "plural": plural,
+        "stages_words": lists.stages_words,
         "tone": words.tone,
         "mark": words.mark,
         "raw": Markup,

@@ -45,25 +45,12 @@ class CellRow:
 
 
 @dataclass(frozen=True)
-class ComparisonRow:
-    """A comparison of two cells, which an ordering is made of."""
-
-    at: str
-    ordering: str
-    comparison: Comparison
-
-    @property
-    def tone(self) -> str:
-        return tone(self.comparison.outcome)
-
-
-@dataclass(frozen=True)
 class TableView:
-    """Everything that the template of a table needs."""
+    """Everything that the template of a table needs; of a comparison also its place and ordering."""
 
     judgement: Judgement
     cells: tuple[CellRow, ...]
-    comparisons: tuple[ComparisonRow, ...]
+    comparisons: tuple[tuple[str, str, Comparison], ...]
     chart: Chart | None
 
     @property
@@ -106,7 +93,7 @@ class TableView:
 
     @property
     def tally(self) -> str:
-        return sentence(one.comparison.outcome for one in self.comparisons)
+        return sentence(one.outcome for _, _, one in self.comparisons)
 
     @cached_property
     def remarks(self) -> bool:
@@ -135,7 +122,7 @@ def table_view(judgement: Judgement) -> TableView:
         judgement=judgement,
         cells=tuple(_cells(judgement)),
         comparisons=tuple(
-            ComparisonRow(f"table {results.table.name}, {ordering.ordering}, {one.label}", ordering.ordering, one)
+            (f"table {results.table.name}, {ordering.ordering}, {one.label}", ordering.ordering, one)
             for ordering in judgement.orderings
             for one in ordering.comparisons
         ),

@@ -14,11 +14,10 @@ from pathlib import Path
 from benchmark.errors import BenchmarkError
 from benchmark.metrics import EVALUATOR_VERSION
 from benchmark.report.html.comparing import Wording, reworded, unlike
-from benchmark.report.html.content import Content
-from benchmark.report.html.maker import maker
+from benchmark.report.html.content import Content, maker
+from benchmark.report.html.packing import restore
 from benchmark.report.html.page import digest, render, sealed_with
 from benchmark.report.html.reading import ReportFile, parts, read_page
-from benchmark.report.html.restoring import restore
 from benchmark.sharing.restoring import broken_keys
 from benchmark.wording import plural
 
@@ -122,8 +121,8 @@ def _named_pictures(content: Content) -> set[str]:
 def _compared(page: ReportFile, content: Content) -> Wording:
     """Make the page again from its counts, and say what it shows otherwise."""
     with tempfile.TemporaryDirectory(prefix="verify.") as folder:
-        restored = restore(content, page.blocks, Path(folder))
-        due = render(restored, dict(page.pictures), page.description, ())
+        plan, store = restore(content, page.blocks, Path(folder))
+        due = render(content, plan, store, dict(page.pictures), page.description, ())
     if content.maker == maker():
         return Wording(tuple(unlike(page.text, due)), ())
     other = (

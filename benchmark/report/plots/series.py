@@ -33,19 +33,8 @@ class Series:
     note: str = ""
 
 
-class Stroke(NamedTuple):
-    """A line through points."""
-
-    points: tuple[Point, ...]
-    dashed: bool
-
-
-class Group(NamedTuple):
-    """Neighbouring positions whose values compare: what they have in common, the first and the last of them."""
-
-    label: str
-    first: float
-    last: float
+Stroke = tuple[tuple[Point, ...], bool]  # a line through points, and whether it is dashed
+Group = tuple[str, float, float]  # neighbouring positions whose values compare: their name, the first and the last
 
 
 @dataclass(frozen=True)
@@ -74,14 +63,14 @@ class Panel:
                 runs.append([])
                 continue
             if runs[-1] and self._leaps(runs[-1][-1], point):
-                yield Stroke((runs[-1][-1], point), dashed=True)
+                yield (runs[-1][-1], point), True
                 runs.append([])
             runs[-1].append(point)
-        yield from (Stroke(tuple(run), dashed=False) for run in runs if len(run) > 1)
+        yield from ((tuple(run), False) for run in runs if len(run) > 1)
 
     def _leaps(self, a: Point, b: Point) -> bool:
         """Whether one point and a later one stand in different groups."""
-        return any(a.x <= group.last < b.x for group in self.groups)
+        return any(a.x <= last < b.x for _, _, last in self.groups)
 
 
 def panels(results: Results) -> tuple[Panel, ...]:
@@ -103,7 +92,7 @@ def _step_panels(results: Results, title: str, *, printed: bool) -> tuple[Panel,
     """Return a panel a column; a curve has no point at a step that it does not have, and joins those around it."""
     plot = results.table.plot
     places = _step_places(plot)
-    groups = tuple(Group(name, places[steps[0]], places[steps[-1]]) for name, steps in plot.scored.items())
+    groups = tuple((name, places[steps[0]], places[steps[-1]]) for name, steps in plot.scored.items())
     ticks = {place: step for step, place in places.items()}
     return tuple(
         Panel(

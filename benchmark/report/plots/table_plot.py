@@ -93,12 +93,12 @@ def _empty_figure(width: float, height: float) -> "Figure":
 
 def _groups(ax: "Axes", groups: Sequence[Group], *, named: bool) -> None:
     """Set every second group apart by a shade, and write under each what it is."""
-    for i, group in enumerate(groups):
-        left, right = group.first - HALF, group.last + HALF
+    for i, (label, first, last) in enumerate(groups):
+        left, right = first - HALF, last + HALF
         if i % 2:
             ax.axvspan(left, right, color=theme.SHADE, linewidth=0, zorder=0)
         if named:
-            _under(ax, group.label, left, right)
+            _under(ax, label, left, right)
 
 
 def _under(ax: "Axes", text: str, left: float, right: float) -> None:
@@ -199,6 +199,6 @@ def _legend(figure: "Figure", ours: Sequence[Panel], *, bars: bool) -> None:
             else Line2D([], [], color=theme.colour(i), marker=theme.marker(i), label=label)
         )
     legend = figure.legend(handles=handles, loc="outside lower center", ncols=min(4, len(handles)))
-    if any(stroke.dashed for panel in ours for series in panel.series for stroke in panel.strokes(series)):
+    if any(dashed for panel in ours for series in panel.series for _, dashed in panel.strokes(series)):
         legend.set_title(LEAP)
         legend.get_title().set_color(theme.QUIET)

@@ -35,7 +35,7 @@ def test_bars_stand_on_zero_and_their_heights_are_the_values(make_run: Any) -> N
     ours = found.pictures[0]
     high, low = (BOTTOM - ours.series[i].marks[0].y for i in (0, 1))
     assert high == pytest.approx(2 * low, abs=0.02)
-    assert [entry.label for entry in found.legend] == ["Basic", "Self-Pair", "Cross-Pair"]
+    assert found.legend == ("Basic", "Self-Pair", "Cross-Pair")
     assert ours.series[0].marks[0].words == "Basic, Split 1: 40.00"
 
 
@@ -72,17 +72,17 @@ def test_steps_are_small_pictures_of_one_scale_with_dashes_to_what_is_scored_on_
     first, second = found.pictures
     assert (first.title, second.title) == ("Split 1", "Split 2")
     assert first.y == second.y
-    assert [entry.label for entry in found.legend] == ["RIB", "RETAB", "SimFormer"]
+    assert found.legend == ("RIB", "RETAB", "SimFormer")
     assert found.note.startswith("Dashed: ")
     assert first.series[1].dashed.count("L") == 1
     assert second.series[1].dashed == ""
     assert first.series[1].line == ""  # RETAB: confident lies between its two label maps, and is not run
-    assert [(band.label, band.apart) for band in first.bands] == [
+    assert [(label, apart) for _, _, label, apart in first.bands] == [
         ("label maps of training images", False),
         ("test images", True),
     ]
-    assert first.bands[0].right < first.bands[1].left
-    assert first.x[3].lines == ("pseudo", "labels")
+    assert first.bands[0][1] < first.bands[1][0]
+    assert first.x[3][1] == ("pseudo", "labels")
     assert not first.slanted
 
 

@@ -16,7 +16,7 @@ from benchmark.commands.verify import command
 from benchmark.errors import Exit
 from benchmark.execute.cluster.code import freeze
 from benchmark.paths import data_folder
-from benchmark.report.html import made, maker
+from benchmark.report.html import content, made
 from benchmark.report.html.page import seal
 from benchmark.report.plots.palette import class_colours
 from benchmark.sources import OURS, modules
@@ -34,12 +34,11 @@ from pathlib import Path
 opened = []
 sys.addaudithook(lambda event, values: opened.append(values[0]) if event == "open" else None)
 import {PACKAGE} as html
-from {PACKAGE} import reading, restoring
+from {PACKAGE} import packing, reading
 file = sys.argv[1]
 page = reading.read_page(Path(file))
 with tempfile.TemporaryDirectory() as folder:
-    restored = restoring.restore(page.content, page.blocks, Path(folder))
-    html.made(restored.plan, restored.store)
+    html.made(*packing.restore(page.content, page.blocks, Path(folder)))
 assert not html.verify(Path(file)).faults
 ours = [name for name in sys.modules if name.partition(".")[0] in {OURS!r}]
 print(json.dumps([ours, [str(Path(one).resolve()) for one in opened if isinstance(one, str)]]))
@@ -71,7 +70,7 @@ def test_making_a_page_takes_no_other_module_and_reads_no_other_file(taken: tupl
     names, files = taken
     assert names >= {PACKAGE, duration.__module__, "benchmark"}
     assert names <= modules(PACKAGE).keys()
-    known = {path.resolve() for path in maker.made_by().values()}
+    known = {path.resolve() for path in content.made_by().values()}
     read = {file for file in files if "__pycache__" not in file.parts}
     assert {"page.html", "script.js", "tolerance.yaml", "coco-stuff-10k.yaml"} <= {file.name for file in read}
     assert read <= known
@@ -79,11 +78,11 @@ def test_making_a_page_takes_no_other_module_and_reads_no_other_file(taken: tupl
 
 def test_a_wording_that_lies_outside_of_the_package_counts() -> None:
     place = f"{duration.__module__.replace('.', '/')}.py"
-    assert place in maker.made_by()
+    assert place in content.made_by()
 
 
 def test_what_a_run_brings_itself_does_not_count() -> None:
-    places = maker.made_by().keys()
+    places = content.made_by().keys()
     assert not any(place.startswith(("results/", "tests/", "benchmark/commands/")) for place in places)
     assert [place for place in places if place.startswith("papers/")] == ["papers/simformer/tolerance.yaml"]
 
@@ -114,10 +113,10 @@ def frozen(folder: Path) -> Path:
 @pytest.mark.parametrize("copy", [checkout, installation, frozen])
 def test_the_same_code_is_the_same_wherever_it_is(tmp_path: Path, copy: Any) -> None:
     folder = copy(tmp_path / "copy")
-    code = f"import benchmark, {maker.__name__} as maker; print(benchmark.__file__); print(maker.maker())"
+    code = f"import benchmark, {content.__name__} as content; print(benchmark.__file__); print(content.maker())"
     where, digest = run_python(code, path=folder, cwd=tmp_path).split()
     assert Path(where).is_relative_to(folder)
-    assert digest == maker.maker()
+    assert digest == content.maker()
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from benchmark.errors import BenchmarkError
 from benchmark.metrics import Counts
 from benchmark.report.html.blocks import Blocks
 from benchmark.report.html.content import Packed
-from benchmark.report.html.packing import Unpacker, pack
+from benchmark.report.html.packing import pack, unpack
 
 PIXELS = st.integers(0, 2**30)
 
@@ -26,7 +26,8 @@ def some_counts(draw: st.DrawFn) -> Counts:
 @given(some_counts())
 def test_counts_come_back(counts: Counts) -> None:
     blocks = Blocks()
-    found = Unpacker(blocks, counts.classes).counts(pack(counts, blocks))
+    ((key, found),) = unpack({"key": pack(counts, blocks)}, blocks, counts.classes)
+    assert key == "key"
     assert found.image_ids == counts.image_ids
     for name in ("intersection", "prediction", "ground_truth", "prediction_on_ignored"):
         assert np.array_equal(getattr(found, name), getattr(counts, name))
@@ -47,9 +48,9 @@ def test_arrays_of_another_size_are_refused() -> None:
     truth = np.ones((2, 3), dtype=np.int32)
     packed = pack(Counts(("a", "b"), truth, truth, truth, truth), blocks)
     with pytest.raises(BenchmarkError, match="24 bytes, which is not an array of size"):
-        Unpacker(blocks, 4).counts(packed)
+        list(unpack({"key": packed}, blocks, 4))
     with pytest.raises(BenchmarkError, match="no list of image ids"):
-        Unpacker(blocks, 3).counts(packed.model_copy(update={"images": blocks.add(b"[")}))
+        list(unpack({"key": packed.model_copy(update={"images": blocks.add(b"[")})}, blocks, 3))
 
 
 def test_digests_are_digests() -> None:

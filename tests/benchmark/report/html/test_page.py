@@ -137,14 +137,14 @@ def test_an_empty_store_makes_a_page_too(make_run: Any) -> None:
 
 
 def test_the_same_store_makes_the_same_page(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from benchmark.report.html import collecting
+    from benchmark.report.html import packing
 
     class Clock:
         @staticmethod
         def now(zone: tzinfo) -> datetime:
             return datetime(2026, 1, 2, tzinfo=zone)
 
-    monkeypatch.setattr(collecting, "datetime", Clock)
+    monkeypatch.setattr(packing, "datetime", Clock)
     assert made(run.plan, run.store) == made(run.plan, run.store)
 
 

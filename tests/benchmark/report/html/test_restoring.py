@@ -8,9 +8,8 @@ import pytest
 from benchmark.errors import BenchmarkError
 from benchmark.report.claims.judge import judge
 from benchmark.report.html.blocks import Blocks
-from benchmark.report.html.collecting import collect
 from benchmark.report.html.content import Content
-from benchmark.report.html.restoring import restore
+from benchmark.report.html.packing import collect, restore
 from benchmark.report.tables import render
 
 
@@ -24,14 +23,10 @@ def test_estimates_and_judgements_are_the_same(run: Any, packed: tuple[Content, 
     run.fail(run.stage("Self-Pair", "Split 1").key)
     blocks = Blocks()
     restored = restore(collect(run.plan, run.store, blocks), blocks, tmp_path / "restored")
-    before, after = (judge(plan, run.table, store) for plan, store in ((run.plan, run.store), restored_pair(restored)))
+    before, after = (judge(plan, run.table, store) for plan, store in ((run.plan, run.store), restored))
     assert render(after.results, "csv") == render(before.results, "csv")
     assert "failed" in render(after.results, "csv")
     assert after == before
-
-
-def restored_pair(restored: Any) -> tuple[Any, Any]:
-    return restored.plan, restored.store
 
 
 def test_the_description_survives_as_text(packed: tuple[Content, Blocks]) -> None:

@@ -136,7 +136,7 @@ def test_steps_have_a_panel_a_split_and_a_line_a_method(make_run: MakeRun) -> No
     assert [panel.title for panel in shown] == ["Split 1", "Split 2", "Split 3", "Split 4"]
     first = shown[0]
     assert list(first.ticks.values()) == ["CAM", "confident", "refined", "pseudo labels", "re-trained network"]
-    assert [group.label for group in first.groups] == ["label maps of training images", "test images"]
+    assert [label for label, _, _ in first.groups] == ["label maps of training images", "test images"]
     *labels, network = first.ticks
     assert np.diff(labels) == pytest.approx([1, 1, 1])
     assert network - labels[-1] > 1
@@ -147,7 +147,7 @@ def test_steps_have_a_panel_a_split_and_a_line_a_method(make_run: MakeRun) -> No
 def test_a_line_skips_a_step_that_its_method_has_not_and_breaks_at_one_that_is_not_run(make_run: MakeRun) -> None:
     first = panels(make_run("stages", STAGES | {("RETAB: confident", "Split 1"): [20.0]}, seeds=(0, 1)).results)[0]
     rib, retab, simformer = (
-        [(*[round(point.mean, 6) for point in one.points], one.dashed) for one in first.strokes(series)]
+        [(*[round(point.mean, 6) for point in points], dashed) for points, dashed in first.strokes(series)]
         for series in first.series
     )
     assert rib == [(61.0, 51.0, True), (41.0, 44.0, False)]  # RIB: refined is not run, and nothing joins across it
@@ -208,7 +208,7 @@ def test_printed_values_of_steps_have_panels_of_their_own(make_run: MakeRun) -> 
     ours, paper = panels(make_run(table, {("a", "Split 1"): [50.0]}, seeds=(0,)).results)
     assert (ours.title, paper.title) == ("Split 1, this run: mini, 1 seed", "Split 1, paper: COCO-Stuff-10K")
     assert [point.mean for point in paper.series[0].points] == [30.0, 31.0]
-    assert not [stroke for stroke in paper.strokes(paper.series[0]) if stroke.dashed]
+    assert not [points for points, dashed in paper.strokes(paper.series[0]) if dashed]
 
 
 def test_columns_without_a_split_have_no_place_on_the_ratio_axis(make_run: MakeRun) -> None:
