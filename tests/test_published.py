@@ -22,10 +22,10 @@ def test_our_own_runs_can_be_imported() -> None:
 
 @pytest.mark.parametrize("path", ARCHIVES, ids=lambda path: path.stem)
 def test_the_published_tables_are_those_of_the_published_counts(path: Path) -> None:
-    with unpacked(path) as (archive, restored):
+    with unpacked(path) as (archive, plan, store):
         assert archive.manifest.evaluator == EVALUATOR_VERSION
-        for table in restored.plan.tables:
-            judgement = judge(restored.plan, table, restored.store)
+        for table in plan.tables:
+            judgement = judge(plan, table, store)
             stem = file_stem(table.name)
             for style, form in FORMS.items():
                 if form.suffix:

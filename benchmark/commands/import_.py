@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from benchmark.plan import Plan
     from benchmark.sharing.merging import Merged
     from benchmark.sharing.reading import Archive
-    from benchmark.sharing.restoring import Restored
     from benchmark.stage import Stage
 
 
@@ -46,10 +45,10 @@ def command(*, file: Path, name: str | None, replace: bool, merge: bool, replica
         raise click.UsageError("--merge keeps no run of its own: leave out --as and --replace.")
     if replicates and not merge:
         raise click.UsageError("--replicates says what --merge does: add --merge.")
-    with unpacked(file) as (archive, restored):
+    with unpacked(file) as (archive, plan, theirs):
         click.echo("\n".join(facts(archive.manifest)))
         if merge:
-            return _merge(archive, restored, Store(store), replicates=replicates)
+            return _merge(archive, plan, theirs, Store(store), replicates=replicates)
         _keep(archive, file.stem if name is None else name, Store(store), replace=replace)
     return Exit.OK
 
@@ -61,17 +60,17 @@ def _keep(archive: "Archive", name: str, store: Store, *, replace: bool) -> None
     click.echo(f"{'kept' if new else 'it was there already'} as {name}: {file_of(name, store)}")
 
 
-def _merge(archive: "Archive", restored: "Restored", store: Store, *, replicates: bool) -> int:
+def _merge(archive: "Archive", plan: "Plan", theirs: Store, store: Store, *, replicates: bool) -> int:
     from benchmark.sharing.merging import MergeOutcome, merge
 
-    found = list(merge(archive, restored, store, replicates=replicates))
+    found = list(merge(archive, plan, theirs, store, replicates=replicates))
     counted = Counter(one.outcome for one in found)
     always = {MergeOutcome.ADDED, MergeOutcome.SAME, MergeOutcome.KEPT if replicates else MergeOutcome.DIFFERS}
     shown = [outcome for outcome in MergeOutcome if outcome in always or counted[outcome]]
     click.echo(f"evaluations: {', '.join(f'{counted[outcome]} {outcome}' for outcome in shown)}")
     unequal = [one for one in found if one.reason]
     for one in unequal:
-        click.echo(_difference(one, restored.plan))
+        click.echo(_difference(one, plan))
     for reason, times in Counter(one.reason for one in unequal).items():
         click.echo(f"{times} evaluation{'' if times == 1 else 's'}: {reason}")
     if counted[MergeOutcome.DIFFERS] or counted[MergeOutcome.OTHER_DATA]:

@@ -123,7 +123,7 @@ def _publish(plan: Plan, selection: Selection, *, quiet: bool) -> None:
 
     for table in plan.tables:
         if plan.of(table.name):
-            published = publish(plan, table, selection.store, selection.results_folder())
-            click.echo(published.text)
+            text, files = publish(plan, table, selection.store, selection.results_folder())
+            click.echo(text)
             if not quiet:
-                click.echo("\n".join(f"wrote {path}" for path in published.files), err=True)
+                click.echo("\n".join(f"wrote {path}" for path in files), err=True)

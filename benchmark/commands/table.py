@@ -135,7 +135,8 @@ class _Shown:
 
         if selection.out is None or made.judgement is None:
             return
-        for path in publish_judged(made.judgement, selection.store, selection.out, self.spec, made.others).files:
+        _, paths = publish_judged(made.judgement, selection.store, selection.out, self.spec, made.others)
+        for path in paths:
             click.echo(path, err=True)
 
 

@@ -5,7 +5,6 @@ import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,30 +34,24 @@ WAY_OUT = (
 )
 
 
-@dataclass(frozen=True)
-class PublishedTable:
-    """What was written: ``text`` for the terminal, and the paths of the files; both empty without a selected cell."""
-
-    text: str
-    files: tuple[Path, ...]
-
-
-def publish(plan: "Plan", table: "Table", store: "Store", out: Path) -> PublishedTable:
+def publish(plan: "Plan", table: "Table", store: "Store", out: Path) -> tuple[str, tuple[Path, ...]]:
     """Judge a table and write it as ``publish_judged`` does."""
     return publish_judged(judge(plan, table, store), store, out)
 
 
 def publish_judged(
     judgement: Judgement, store: "Store", out: Path, spec: CellSpec | None = None, others: Sequence[RunResults] = ()
-) -> PublishedTable:
+) -> tuple[str, tuple[Path, ...]]:
     """Write ``table<N>`` in every form, with plot and provenance (.json), into ``out``, its claims beside it.
+
+    Returns the text for a terminal, and the paths of the files; both are empty without a selected cell.
 
     All files are finished before the first of them appears, each at once. ``spec`` and ``others`` are those of
     ``tables.render``. Raises BenchmarkError naming the path where the folder cannot be written.
     """
     results = judgement.results
     if not results.estimates:
-        return PublishedTable("", ())
+        return "", ()
     with _drafts(out) as (draft, files):
         stem = draft / file_stem(results.table.name)
         for style, form in FORMS.items():
@@ -67,7 +60,7 @@ def publish_judged(
         plot(results, stem)
         _write_claims(judgement, draft)
         write_json(stem.with_name(f"{stem.name}.json"), provenance(judgement, store))
-    return PublishedTable(render(judgement, "text", spec, others), tuple(files))
+    return render(judgement, "text", spec, others), tuple(files)
 
 
 def publish_claims(judgement: Judgement, out: Path) -> tuple[Path, ...]:

@@ -1,7 +1,7 @@
 """Why a stage has two results: how the environments differ that made them, as far as they were written down."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from benchmark.files import read_json
 from benchmark.stage import closure
@@ -25,11 +25,7 @@ LONGEST = 80  # characters of a fact: an archive from anywhere may say anything
 Facts = Mapping[str, str]  # name -> value, in the order of being told; what was not written down is not there
 
 
-class Pair(NamedTuple):
-    """The facts of one stage in this store and in another."""
-
-    here: Facts
-    there: Facts
+Pair = tuple[Facts, Facts]  # of one stage, in this store and in another
 
 
 def likely_reason(stage: "Stage", here: "Store", there: "Store") -> str:
@@ -37,8 +33,8 @@ def likely_reason(stage: "Stage", here: "Store", there: "Store") -> str:
 
     Compared are the environments of the stage and of all that it rests on, where both stores know them.
     """
-    pairs = [Pair(*(facts(_provenance(one, store)) for store in (here, there))) for one in closure([stage])]
-    recorded = [pair for pair in pairs if pair.here and pair.there]
+    pairs = [(facts(_provenance(one, here)), facts(_provenance(one, there))) for one in closure([stage])]
+    recorded = [pair for pair in pairs if all(pair)]
     compared = recorded or pairs[-1:]
     differing = dict(_differing(compared))
     unknown = [text for name, text in _unknown(compared) if name not in differing]
@@ -72,8 +68,8 @@ def facts(provenance: Mapping[str, Any]) -> Facts:
 def _differing(pairs: Sequence[Pair]) -> Iterator[tuple[str, str]]:
     """Yield name and words of each fact that both sides know and that is not the same."""
     for name in _names(pairs):
-        found = [pair for pair in pairs if name in pair.here and name in pair.there]
-        unequal = [pair for pair in found if pair.here[name] != pair.there[name]]
+        found = [pair for pair in pairs if all(name in side for side in pair)]
+        unequal = [(here, there) for here, there in found if here[name] != there[name]]
         if unequal:
             yield name, _sides(name, unequal)
 
@@ -81,7 +77,7 @@ def _differing(pairs: Sequence[Pair]) -> Iterator[tuple[str, str]]:
 def _unknown(pairs: Sequence[Pair]) -> Iterator[tuple[str, str]]:
     """Yield name and words of each fact that should be known and is not, on one side or both."""
     for name in EXPECTED:
-        lacking = [pair for pair in pairs if name not in pair.here or name not in pair.there]
+        lacking = [pair for pair in pairs if any(name not in side for side in pair)]
         if lacking:
             yield name, _sides(name, lacking)
 
@@ -95,7 +91,7 @@ def _sides(name: str, pairs: Sequence[Pair]) -> str:
 
 
 def _names(pairs: Iterable[Pair]) -> Iterable[str]:
-    return dict.fromkeys(name for pair in pairs for name in (*pair.here, *pair.there))
+    return dict.fromkeys(name for pair in pairs for side in pair for name in side)
 
 
 def _provenance(stage: "Stage", store: "Store") -> Mapping[str, Any]:

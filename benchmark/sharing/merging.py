@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from benchmark.plan import Plan
     from benchmark.sharing.description import Attempt, Record
     from benchmark.sharing.reading import Archive
-    from benchmark.sharing.restoring import Restored
     from benchmark.stage import Stage
     from benchmark.store import Store
 
@@ -52,24 +51,27 @@ class Merged:
     reason: str = ""
 
 
-def merge(archive: "Archive", restored: "Restored", store: "Store", *, replicates: bool = False) -> Iterator[Merged]:
+def merge(
+    archive: "Archive", plan: "Plan", theirs: "Store", store: "Store", *, replicates: bool = False
+) -> Iterator[Merged]:
     """Add the evaluations of an archive to a store, all at once each, and yield what became of them.
 
+    ``plan`` and ``theirs`` are what the archive unpacks to, ``store`` is one's own.
     Results that the store has are compared and kept; with ``replicates`` other counts are kept beside them. Raises
     BenchmarkError where the store cannot be written.
     """
     store.check_writable()
-    stages = {stage.key: stage for stage in restored.plan.stages}
+    stages = {stage.key: stage for stage in plan.stages}
     for key in archive.run.evaluations:
         with store.writing():
-            added = None if store.find(key) else _add(stages[key], archive, restored, store)
-            merged = Merged(stages[key], added) if added else _compared(stages[key], restored.store, store)
+            added = None if store.find(key) else _add(stages[key], archive, plan, theirs, store)
+            merged = Merged(stages[key], added) if added else _compared(stages[key], theirs, store)
             if replicates and merged.outcome is MergeOutcome.DIFFERS:
-                merged = replace(merged, outcome=_keep(merged.stage, archive, restored, store))
+                merged = replace(merged, outcome=_keep(merged.stage, archive, theirs, store))
         yield merged
 
 
-def _add(stage: "Stage", archive: "Archive", restored: "Restored", store: "Store") -> MergeOutcome | None:
+def _add(stage: "Stage", archive: "Archive", plan: "Plan", theirs: "Store", store: "Store") -> MergeOutcome | None:
     """Add one evaluation; return ``None`` where another process has just made it."""
     from filelock import Timeout
 
@@ -78,18 +80,18 @@ def _add(stage: "Stage", archive: "Archive", restored: "Restored", store: "Store
         with store.lock(stage.key).acquire(blocking=False):
             if store.find(stage.key):
                 return None
-            _publish(stage, archive, restored, store)
+            _publish(stage, archive, plan, theirs, store)
     except (Timeout, FileNotFoundError):  # held, or just published and its folder dropped
         return None if store.find(stage.key) else MergeOutcome.BUSY
     for parent in closure(stage.inputs.values()):
-        _describe(parent, restored.plan, store)
+        _describe(parent, plan, store)
     return MergeOutcome.ADDED
 
 
-def _publish(stage: "Stage", archive: "Archive", restored: "Restored", store: "Store") -> None:
+def _publish(stage: "Stage", archive: "Archive", plan: "Plan", theirs: "Store", store: "Store") -> None:
     draft = store.draft(stage.key)
-    write_bytes(draft / COUNTS_FILE, (restored.store.folder(stage.key) / COUNTS_FILE).read_bytes(), durable=False)
-    write_json(draft / "stage.json", job_of(stage, restored.plan, store).spec())
+    write_bytes(draft / COUNTS_FILE, (theirs.folder(stage.key) / COUNTS_FILE).read_bytes(), durable=False)
+    write_json(draft / "stage.json", job_of(stage, plan, store).spec())
     write_json(draft / "result.json", _result(_record(stage, archive), archive))
     store.publish(stage.key, draft)
 
@@ -147,8 +149,8 @@ def _compared(stage: "Stage", theirs: "Store", ours: "Store") -> Merged:
     return Merged(stage, MergeOutcome.DIFFERS, *values, likely_reason(stage, ours, theirs))
 
 
-def _keep(stage: "Stage", archive: "Archive", restored: "Restored", store: "Store") -> MergeOutcome:
+def _keep(stage: "Stage", archive: "Archive", theirs: "Store", store: "Store") -> MergeOutcome:
     """Keep an evaluation as a replicate of the store's own."""
-    counts = restored.store.folder(stage.key) / COUNTS_FILE
+    counts = theirs.folder(stage.key) / COUNTS_FILE
     keep(counts, _result(_record(stage, archive), archive), stage.key, store)
     return MergeOutcome.KEPT

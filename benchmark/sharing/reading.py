@@ -15,10 +15,12 @@ import numpy as np
 from benchmark.errors import BenchmarkError
 from benchmark.files import naming, sha256
 from benchmark.metrics import COUNTS_FILE, EVALUATOR_VERSION, Counts
+from benchmark.plan import Plan
 from benchmark.sharing.archive import FORMAT, MANIFEST
 from benchmark.sharing.description import ArchiveManifest, Description, parsed
 from benchmark.sharing.members import DAMAGE, LARGEST_FILE, Members, opened_members
-from benchmark.sharing.restoring import Restored, broken_keys, restore
+from benchmark.sharing.restoring import broken_keys, restore
+from benchmark.store import Store
 
 WAY_OUT = "Archives are unpacked there for a moment: free space, or set TMPDIR to another folder."
 _CONTROL = re.compile(rb"\\u00(?:[01][0-9a-f]|7f|[89][0-9a-f])|\x7f|\xc2[\x80-\x9f]", re.IGNORECASE)  # but newlines
@@ -54,27 +56,27 @@ def read_archive(path: Path) -> Archive:
 
 
 @contextmanager
-def unpacked(path: Path) -> Iterator[tuple[Archive, Restored]]:
+def unpacked(path: Path) -> Iterator[tuple[Archive, Plan, Store]]:
     """Open an archive with its plan and a store that holds its counts, for as long as they are needed.
 
     Raises BenchmarkError as ``read_archive``, and for counts that are damaged or of other data.
     """
     archive = read_archive(path)
     with tempfile.TemporaryDirectory(prefix="run.") as folder:
-        yield archive, _unpack(archive, Path(folder))
+        yield archive, *_unpack(archive, Path(folder))
 
 
-def _unpack(archive: Archive, folder: Path) -> Restored:
+def _unpack(archive: Archive, folder: Path) -> tuple[Plan, Store]:
     run = archive.run
     with opened_members(archive.path) as members, naming(folder, WAY_OUT):
-        restored = restore(run, folder)
+        plan, store = restore(run, folder)
         for key, name in members.counts.items():
             content = members[name]
             _check_size(name, content)
-            path = restored.store.folder(key) / COUNTS_FILE
+            path = store.folder(key) / COUNTS_FILE
             path.write_bytes(content)
             _check_counts(name, path, len(run.dataset.classes))
-    return restored
+    return plan, store
 
 
 def _manifest(text: bytes) -> ArchiveManifest:

@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-from typing import NamedTuple
 
 from benchmark.config import FOLDER, Profile
 from benchmark.errors import BenchmarkError
@@ -17,15 +16,8 @@ from benchmark.store import Store
 Place = tuple[str, str, str]  # table, row, column
 
 
-class Restored(NamedTuple):
-    """A plan, and a store that holds what was written down about every finished stage; whoever asks adds the counts."""
-
-    plan: Plan
-    store: Store
-
-
-def restore(run: Description, folder: Path) -> Restored:
-    """Write a store into ``folder`` and return it with the plan.
+def restore(run: Description, folder: Path) -> tuple[Plan, Store]:
+    """Return the plan, and a store in ``folder`` with what was written down about every finished stage, without counts.
 
     Raises BenchmarkError where stages, cells, tables and splits do not fit together.
     """
@@ -33,7 +25,7 @@ def restore(run: Description, folder: Path) -> Restored:
     store = Store(folder)
     for key, stage in run.stages.items():
         _write(store, key, stage)
-    return Restored(plan, store)
+    return plan, store
 
 
 def broken_keys(run: Description) -> Iterator[str]:

@@ -125,5 +125,5 @@ def _path(name: str, store: "Store") -> Path:
 def _open(path: Path, stack: ExitStack) -> SharedRun:
     from benchmark.sharing.reading import unpacked
 
-    archive, restored = stack.enter_context(unpacked(path))
-    return SharedRun(path.stem, archive.manifest.by, *restored)
+    archive, plan, store = stack.enter_context(unpacked(path))
+    return SharedRun(path.stem, archive.manifest.by, plan, store)

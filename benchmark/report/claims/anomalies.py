@@ -1,7 +1,8 @@
 """What is wrong with results apart from their numbers: images, labels, copies, inputs that were made again."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any
 
 from benchmark.files import read_json
 from benchmark.report.scores.evaluations import Evaluation, Facts
@@ -14,11 +15,7 @@ NAMED = 3  # images or evaluations, before the rest is counted
 CLOCK_SKEW = 60.0  # seconds by which the clocks of two machines may differ
 
 
-class Observation(NamedTuple):
-    """A finding: ``images``, ``ground truth``, ``same counts`` or ``stale``, and what it is in words."""
-
-    kind: str
-    text: str
+Observation = tuple[str, str]  # ``images``, ``ground truth``, ``same counts`` or ``stale``, and what it is in words
 
 
 def observe(found: Sequence[Evaluation], known: Mapping[str, Facts], store: "Store") -> tuple[Observation, ...]:
@@ -33,10 +30,10 @@ def observe(found: Sequence[Evaluation], known: Mapping[str, Facts], store: "Sto
     for one in found:
         kinds.setdefault((one.stage.kind, one.stage.params.get("part")), []).append(one)
     return (
-        *(Observation("images", text) for group in kinds.values() for text in _images(group, known)),
-        *(Observation("ground truth", text) for group in kinds.values() for text in _truths(group, known)),
-        *(Observation("same counts", text) for text in _copies(found, known)),
-        *(Observation("stale", text) for text in dict.fromkeys(_stale(found, store))),
+        *(("images", text) for group in kinds.values() for text in _images(group, known)),
+        *(("ground truth", text) for group in kinds.values() for text in _truths(group, known)),
+        *(("same counts", text) for text in _copies(found, known)),
+        *(("stale", text) for text in dict.fromkeys(_stale(found, store))),
     )
 
 
@@ -80,39 +77,28 @@ def _copies(found: Sequence[Evaluation], known: Mapping[str, Facts]) -> Iterator
 
 def _stale(found: Sequence[Evaluation], store: "Store") -> Iterator[str]:
     """Say which evaluations rest on a stage that was made from other inputs than the store holds now."""
-    reader = _Records(store)
+    noted = cache(partial(_noted, store))
+
+    def started(stage: Stage) -> float:
+        return float(noted(stage.key, "result.json").get("started", float("inf")))  # one not known disturbs nobody
+
+    def finished(stage: Stage) -> float:
+        return float(noted(stage.key, "result.json").get("finished", 0.0))
+
     for one in found:
         for stage in closure([one.stage]):
             for role, parent in stage.inputs.items():
                 words = f"{stage.name} ({one}) was made from other {role.replace('_', ' ')} than"
-                if reader.input_of(stage, role) not in {None, parent.key}:
+                if noted(stage.key, "stage.json").get("inputs", {}).get(role) not in {None, parent.key}:
                     yield f"{words} the plan now names"
-                elif reader.time(parent, "finished") > reader.time(stage, "started") + CLOCK_SKEW:
+                elif finished(parent) > started(stage) + CLOCK_SKEW:
                     yield f"{words} the store holds now: {parent.name} was made again afterwards"
 
 
-class _Records:
-    """What the store wrote down about stages, each file read once."""
-
-    def __init__(self, store: "Store") -> None:
-        self._store = store
-        self._files: dict[tuple[str, str], Mapping[str, Any]] = {}
-
-    def input_of(self, stage: Stage, role: str) -> str | None:
-        """Return the key of an input as recorded when the stage was made, ``None`` where there is no record."""
-        key = self._read(stage, "stage.json").get("inputs", {}).get(role)
-        return None if key is None else str(key)
-
-    def time(self, stage: Stage, name: str) -> float:
-        """Return when a stage ``started`` or ``finished``; a start or an end that is not known disturbs nobody."""
-        unknown = {"started": float("inf"), "finished": 0.0}[name]
-        return float(self._read(stage, "result.json").get(name, unknown))
-
-    def _read(self, stage: Stage, file: str) -> Mapping[str, Any]:
-        if (stage.key, file) not in self._files:
-            content = read_json(self._store.folder(stage.key) / file)
-            self._files[stage.key, file] = content if isinstance(content, dict) else {}
-        return self._files[stage.key, file]
+def _noted(store: "Store", key: str, file: str) -> Mapping[str, Any]:
+    """Return what the store wrote into a file about a stage, nothing where there is no such file."""
+    content = read_json(store.folder(key) / file)
+    return content if isinstance(content, dict) else {}
 
 
 def _listed(names: Sequence[str], between: str = ", ") -> str:

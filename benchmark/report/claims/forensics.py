@@ -21,7 +21,7 @@ from benchmark.metrics import Counts
 from benchmark.report.claims.anomalies import Observation, observe
 from benchmark.report.claims.judge import printed_decimals
 from benchmark.report.claims.tolerance import Tolerance, tolerance
-from benchmark.report.scores.conventions import READINGS, Floats, Reading, Sets, read_all
+from benchmark.report.scores.conventions import READINGS, ClassSet, Reading, Sets, class_sets, read_all
 from benchmark.report.scores.estimates import Estimate, Results, Scored, assemble, score
 from benchmark.report.scores.evaluations import Evaluation, Facts, evaluations, facts, read_each
 
@@ -115,12 +115,12 @@ class Forensics:
 def examine(plan: "Plan", table: "Table", store: "Store") -> Forensics:
     """Return one table of a plan, read in every way. Raises BenchmarkError for damaged counts."""
     found = evaluations(plan, table, store)
-    sets = Sets(plan.splits, len(plan.dataset.classes))
+    sets = class_sets(plan.splits, len(plan.dataset.classes))
     read = read_each(found, store, partial(_look, sets))
-    known = {key: one.facts for key, one in read.items()}
-    results = assemble(plan, table, store, {key: one.scored for key, one in read.items()})
+    known = {key: seen for key, (_, seen, _) in read.items()}
+    results = assemble(plan, table, store, {key: scores for key, (scores, _, _) in read.items()})
     held = tolerance(0.5 * 10.0 ** -printed_decimals(table))
-    cells = _Cells(results, sets, {key: one.means for key, one in read.items()}, held)
+    cells = _Cells(results, {key: means for key, (_, _, means) in read.items()}, held)
     explanations = cells.explanations([*plan.splits]) if results.comparable else ()
     best = explanations[0].readings[0] if explanations else READINGS[0]
     absent = set.intersection(*({*one.absent} for one in known.values())) if known else set()
@@ -136,16 +136,11 @@ def examine(plan: "Plan", table: "Table", store: "Store") -> Forensics:
     )
 
 
-class _Seen(NamedTuple):
-    """What is kept of the counts of an evaluation; ``means`` is reading -> mean over every set."""
-
-    scored: Scored
-    facts: Facts
-    means: Mapping[str, Floats]
+Means = Mapping[str, Mapping[tuple[str, ClassSet], float]]  # reading -> set of classes -> mean over it
 
 
-def _look(sets: Sets, evaluation: Evaluation, counts: Counts) -> _Seen:
-    return _Seen(score(evaluation, counts), facts(counts), read_all(counts, sets))
+def _look(sets: Sets, evaluation: Evaluation, counts: Counts) -> tuple[Scored, Facts, Means]:
+    return score(evaluation, counts), facts(counts), read_all(counts, sets)
 
 
 class _Cells:
@@ -153,13 +148,12 @@ class _Cells:
 
     Args:
         results: the estimates.
-        sets: of classes.
         read: key of an evaluation -> reading -> mean over every set.
         held: the tolerance of every cell.
     """
 
-    def __init__(self, results: Results, sets: Sets, read: Mapping[str, Mapping[str, Floats]], held: Tolerance) -> None:
-        self._sheet, self._sets, self._read, self._held = results, sets, read, held
+    def __init__(self, results: Results, read: Mapping[str, Means], held: Tolerance) -> None:
+        self._results, self._read, self._held = results, read, held
         self._scored = [cell for cell in results if cell.scores]
         self._printed = [cell for cell in self._scored if cell.paper is not None]
 
@@ -189,10 +183,10 @@ class _Cells:
 
     def _swaps(self, reading: Reading, splits: Sequence[str]) -> Iterator[Swap]:
         """Yield, column by column, the split whose novel classes explain cells that their own do not."""
-        for column in self._sheet.columns:
+        for column in self._results.columns:
             cells = [cell for cell in self._printed if cell.column == column]
-            others = [name for name in splits if name != self._sheet.splits[column].name] if cells else []
-            tried = len(self._sheet.columns) * len(others) * 2 ** len(cells)
+            others = [name for name in splits if name != self._results.splits[column].name] if cells else []
+            tried = len(self._results.columns) * len(others) * 2 ** len(cells)
             found = [swap for name in others if (swap := self._swap(reading, cells, name, tried))]
             if found:
                 yield min(found, key=lambda swap: (-swap.fit.cells, swap.fit.distance))
@@ -219,8 +213,8 @@ class _Cells:
 
     def _value(self, cell: Estimate, reading: Reading, split: str = "") -> float:
         """Return the mean over the finished seeds, over the classes of the cell's own split or of another."""
-        index = self._sets.index(split or self._sheet.splits[cell.column].name, reading.classes)
-        return fmean(self._read[cell.keys[seed]][reading.name][index] for seed in cell.scores)
+        members = split or self._results.splits[cell.column].name, reading.classes
+        return fmean(self._read[cell.keys[seed]][reading.name][members] for seed in cell.scores)
 
     def _distance(self, cell: Estimate, value: float) -> float:
         """Return how far a number is from what was rounded to the printed one, in points."""

@@ -101,4 +101,4 @@ def _seen(found: Forensics) -> Iterator[str]:
         yield f"  absent from the ground truth: {', '.join(found.absent[:NAMED])}{more}"
     else:
         yield "  absent from the ground truth: no class, so that the first four readings agree"
-    yield from (f"  {one.kind}: {one.text}" for one in found.observations)
+    yield from (f"  {kind}: {text}" for kind, text in found.observations)

@@ -18,16 +18,15 @@ them round (``benchmark.report.claims.comparisons``).
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 from benchmark.metrics import Counts
 from benchmark.report.claims.anomalies import Observation, observe
 from benchmark.report.claims.comparisons import Comparison, OrderingVerdict, undecided_words, verdicts
 from benchmark.report.claims.tolerance import Tolerance, tolerance
-from benchmark.report.scores.certainty import over_images, over_seeds
 from benchmark.report.scores.estimates import Estimate, Results, Scored, Status, assemble, score
 from benchmark.report.scores.evaluations import Evaluation, Facts, evaluations, facts, read_each, read_replicates
-from benchmark.report.scores.intervals import Draws, Interval, SeedMean, draw
+from benchmark.report.scores.intervals import Draws, Interval, SeedMean, draw, over_images, over_seeds
 from benchmark.wording import plural
 
 if TYPE_CHECKING:
@@ -40,53 +39,36 @@ Finding = Literal["reproduced", "rank only", "not reproduced", "undecided", "not
 MISSED = {"rank only", "not reproduced", "does not hold"}
 
 
-class Claim(NamedTuple):
-    """A printed value.
-
-    Attributes:
-        table, row, column: where it is printed.
-        source: of the table.
-        printed: in percent.
-        decimals: that are printed.
-    """
-
-    table: str
-    row: str
-    column: str
-    source: str
-    printed: float
-    decimals: int
-
-    @property
-    def rounding(self) -> float:
-        """Half a unit of the last printed digit: the paper's own number is that near."""
-        return 0.5 * 10.0**-self.decimals
-
-    @property
-    def interval(self) -> Interval:
-        """What the paper's number was before it was rounded."""
-        return Interval(self.printed - self.rounding, self.printed + self.rounding)
-
-
 @dataclass(frozen=True)
 class Judged:
-    """A claim and what this run says of it.
+    """A printed value and what this run says of it.
 
     Attributes:
-        claim: of the paper.
-        estimate: of this run.
+        estimate: of this run, with the printed value.
+        decimals: that are printed.
         seeds: mean over seeds with its interval; ``None`` without a result.
         images: interval over test images; ``None`` without a result.
         verdict: in the words of the module, or why there is no number.
         remark: what the verdict rests on, or what would decide it; may be empty.
     """
 
-    claim: Claim
     estimate: Estimate
+    decimals: int
     seeds: SeedMean | None
     images: Interval | None
     verdict: Finding
     remark: str = ""
+
+    @property
+    def printed(self) -> float:
+        assert self.estimate.paper is not None  # a claim is about a printed value
+        return self.estimate.paper
+
+    @property
+    def printed_interval(self) -> Interval:
+        """What the paper's number was before it was rounded: within half a unit of the last printed digit."""
+        half = 0.5 * 10.0**-self.decimals
+        return Interval(self.printed - half, self.printed + half)
 
     @property
     def over_seeds(self) -> Interval | None:
@@ -98,7 +80,7 @@ class Judged:
         """Mean minus printed value, in points; ``None`` where they may not be compared."""
         if self.seeds is None or self.verdict == "not comparable":
             return None
-        return self.seeds.mean - self.claim.printed
+        return self.seeds.mean - self.printed
 
 
 @dataclass(frozen=True)
@@ -141,9 +123,9 @@ def judge(plan: "Plan", table: "Table", store: "Store") -> Judgement:
     """Return what the store says of the claims of one table of a plan. Raises BenchmarkError for damaged counts."""
     found = evaluations(plan, table, store)
     read = read_each(found, store, _look)
-    known = {key: one.facts for key, one in read.items()}
-    draws = {key: one.draws for key, one in read.items()}
-    scored = {key: one.scored for key, one in read.items()}
+    scored = {key: scores for key, (scores, _, _) in read.items()}
+    known = {key: seen for key, (_, seen, _) in read.items()}
+    draws = {key: drawn for key, (_, _, drawn) in read.items()}
     results = assemble(plan, table, store, scored, replicated=read_replicates(found, store, score))
     orderings = verdicts(results, draws)
     decimals = printed_decimals(table)
@@ -167,17 +149,9 @@ def printed_decimals(table: "Table") -> int:
     return max((len(text.partition(".")[2]) for text in printed), default=1)
 
 
-class _Seen(NamedTuple):
-    """What is kept of the counts of an evaluation."""
-
-    scored: Scored
-    facts: Facts
-    draws: Draws
-
-
-def _look(evaluation: Evaluation, counts: Counts) -> _Seen:
+def _look(evaluation: Evaluation, counts: Counts) -> tuple[Scored, Facts, Draws]:
     images = hashlib.sha256("\n".join(counts.image_ids).encode()).hexdigest()
-    return _Seen(score(evaluation, counts), facts(counts), draw(counts, evaluation.splits, images))
+    return score(evaluation, counts), facts(counts), draw(counts, evaluation.splits, images)
 
 
 def _lack(evaluation: Evaluation, known: Facts) -> str:
@@ -198,25 +172,23 @@ class _Judge:
     lacking: Mapping[str, str]
 
     def cells(self) -> Iterator[Judged]:
-        table = self.results.table
         for cell in self.results:
             if cell.paper is not None:
-                place = (table.name, cell.row, cell.column)
-                yield self._cell(cell, Claim(*place, table.source, cell.paper, self.decimals))
+                yield self._cell(cell, cell.paper)
 
-    def _cell(self, cell: Estimate, claim: Claim) -> Judged:
+    def _cell(self, cell: Estimate, printed: float) -> Judged:
         seeds, images = over_seeds(self.results, cell), over_images(self.results, cell, self.draws)
         if seeds is None:
-            return Judged(claim, cell, None, None, cell.status)
-        return Judged(claim, cell, seeds, images, *self._verdict(cell, claim, seeds))
+            return Judged(cell, self.decimals, None, None, cell.status)
+        return Judged(cell, self.decimals, seeds, images, *self._verdict(cell, printed, seeds))
 
-    def _verdict(self, cell: Estimate, claim: Claim, seeds: SeedMean) -> tuple[Finding, str]:
+    def _verdict(self, cell: Estimate, printed: float, seeds: SeedMean) -> tuple[Finding, str]:
         obstacles = [*self.results.differences, *dict.fromkeys(self.lacking[cell.keys[seed]] for seed in cell.scores)]
         if any(obstacles) or seeds.interval is None:
             return "not comparable", ", ".join(filter(None, obstacles)) or "nothing is known of the spread over seeds"
-        finding = decide(seeds.interval, claim.printed, self.tolerance)
+        finding = decide(seeds.interval, printed, self.tolerance)
         if finding == "undecided":
-            needed = seeds.needed(lambda interval: decide(interval, claim.printed, self.tolerance) != "undecided")
+            needed = seeds.needed(lambda interval: decide(interval, printed, self.tolerance) != "undecided")
             return finding, undecided_words(seeds, needed)
         if finding == "not reproduced":
             return self._rank(cell)

@@ -12,6 +12,7 @@ from benchmark.report.scores.estimates import Results
 from benchmark.report.scores.intervals import Interval
 from benchmark.report.scores.replication import of_replicates, replicates_words
 from benchmark.report.wording import columns, heading, run_words
+from benchmark.tables import Table
 from benchmark.wording import plural
 
 HEADER = (
@@ -33,7 +34,7 @@ def as_text(judgement: Judgement) -> str:
             lines += [f"    {next(compared)}" for _ in ordering.comparisons]
         lines += [""]
     if judgement.observations:
-        lines += ["Beside the numbers:", *(f"  {one.kind}: {one.text}" for one in judgement.observations), ""]
+        lines += ["Beside the numbers:", *(f"  {kind}: {text}" for kind, text in judgement.observations), ""]
     if any(cell.verdict in {"not reproduced", "rank only"} for cell in judgement.cells):
         name = judgement.results.table.name
         lines += [f"`table {name} --convention all` computes the values in other ways and says which explains them."]
@@ -48,20 +49,19 @@ def as_csv(judgement: Judgement) -> str:
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(HEADER)
     for cell in judgement.cells:
-        claim, decimals = cell.claim, cell.claim.decimals
-        printed = (f"{claim.printed:.{decimals}f}", *(f"{end:.{decimals + 1}f}" for end in claim.interval))
+        place = ("value", cell.estimate.row, cell.estimate.column)
+        printed = (_printed(cell), *(f"{end:.{cell.decimals + 1}f}" for end in cell.printed_interval))
         ours = (_exact(cell.seeds.mean if cell.seeds else None), cell.estimate.n_seeds, _exact(cell.difference))
         spans = (*_ends(cell.over_seeds), *_ends(cell.images))
         tolerance = _exact(judgement.tolerance.size if judgement.results.comparable else None)
-        writer.writerow(
-            ("value", claim.row, claim.column, *printed, *ours, *spans, tolerance, cell.verdict, cell.remark)
-        )
+        writer.writerow((*place, *printed, *ours, *spans, tolerance, cell.verdict, cell.remark))
     for ordering in judgement.orderings:
         for one in ordering.comparisons:
             ours = ("", one.seeds.n if one.seeds else 0, _exact(one.difference))
             spans = (*_ends(one.over_seeds), *_ends(one.images))
-            place = ("ordering", ordering.ordering, one.label, "", "", "")
-            writer.writerow((*place, *ours, *spans, "", one.outcome, one.remark))
+            writer.writerow(
+                ("ordering", ordering.ordering, one.label, "", "", "", *ours, *spans, "", one.outcome, one.remark)
+            )
     return stream.getvalue()
 
 
@@ -79,12 +79,12 @@ def as_data(judgement: Judgement) -> dict[str, Any]:
         "assumed_seed_spread": results.assumed.model_dump() if results.assumed else None,
         "confidence": rules().confidence,
         "replicates": _replicates_data(results),
-        "values": [_cell_data(cell) for cell in judgement.cells],
+        "values": [_cell_data(cell, results.table) for cell in judgement.cells],
         "orderings": [
             {"ordering": one.ordering, "outcome": one.outcome, "comparisons": [*map(_comparison_data, one.comparisons)]}
             for one in judgement.orderings
         ],
-        "observations": [one._asdict() for one in judgement.observations],
+        "observations": [{"kind": kind, "text": text} for kind, text in judgement.observations],
         "missed": judgement.missed,
         "undecided": judgement.undecided,
     }
@@ -109,10 +109,10 @@ def _title() -> list[str]:
 
 
 def _cell_line(cell: Judged) -> list[str]:
-    claim, seeds = cell.claim, cell.seeds
+    seeds = cell.seeds
     return [
-        f"{claim.row}, {claim.column}",
-        f"{claim.printed:.{claim.decimals}f}",
+        f"{cell.estimate.row}, {cell.estimate.column}",
+        _printed(cell),
         "" if seeds is None else f"{seeds.mean:.2f}",
         str(cell.estimate.n_seeds),
         _span(cell.over_seeds),
@@ -120,6 +120,10 @@ def _cell_line(cell: Judged) -> list[str]:
         _signed(cell.difference),
         _with_remark(cell.verdict, cell.remark if cell.verdict != "not comparable" else ""),
     ]
+
+
+def _printed(cell: Judged) -> str:
+    return f"{cell.printed:.{cell.decimals}f}"
 
 
 def _line(one: Comparison) -> list[str]:
@@ -167,14 +171,14 @@ def _replicates_data(results: Results) -> dict[str, Any] | None:
     return {"values": len(apart.differences), **numbers}
 
 
-def _cell_data(cell: Judged) -> dict[str, Any]:
+def _cell_data(cell: Judged, table: Table) -> dict[str, Any]:
     return {
-        "table": cell.claim.table,
-        "row": cell.claim.row,
-        "column": cell.claim.column,
-        "source": cell.claim.source,
-        "printed": cell.claim.printed,
-        "printed_interval": list(cell.claim.interval),
+        "table": table.name,
+        "row": cell.estimate.row,
+        "column": cell.estimate.column,
+        "source": table.source,
+        "printed": cell.printed,
+        "printed_interval": list(cell.printed_interval),
         "ours": cell.seeds and cell.seeds.mean,
         "status": cell.estimate.status,
         "difference": cell.difference,

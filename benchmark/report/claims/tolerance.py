@@ -20,11 +20,10 @@ if TYPE_CHECKING:
 FILE = data_folder("papers") / PAPER / TOLERANCE
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+_STRICT = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
-class SeedSpread(_Model):
+class SeedSpread(BaseModel):
     """What is assumed of the seeds before any of them is run.
 
     Attributes:
@@ -33,12 +32,14 @@ class SeedSpread(_Model):
         source: where it comes from.
     """
 
+    model_config = _STRICT
+
     sd: float = Field(gt=0)
     weight: float = Field(gt=0)
     source: str
 
 
-class Rules(_Model):
+class Rules(BaseModel):
     """The content of ``tolerance.yaml``.
 
     Attributes:
@@ -47,6 +48,8 @@ class Rules(_Model):
         seed: of the resampling.
         seed_spread: profile -> what is assumed there; ``paper`` is also that of the paper's own runs.
     """
+
+    model_config = _STRICT
 
     confidence: float = Field(gt=0, lt=1)
     resamples: int = Field(ge=100)

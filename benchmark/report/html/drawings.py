@@ -114,18 +114,18 @@ def fault(shown: Drawing, due: Drawing) -> str:
     if shown.shapes == due.shapes:
         return ""
     try:
-        there, here = _read(shown.nodes), _read(due.nodes)
+        (marks, frame, pixel), (due_marks, due_frame, due_pixel) = _read(shown.nodes), _read(due.nodes)
     except ValueError as error:
         return f"is drawn otherwise than by this code, and cannot be read ({error})"
-    if [one.what for one in there.marks] != [one.what for one in here.marks]:
+    if [what for what, _, _ in marks] != [what for what, _, _ in due_marks]:
         return "draws other points or bars, or has them elsewhere, than follows from the counts"
-    same = there.frame == here.frame
-    slack = 0.0 if same else _SLACK * (there.pixel + here.pixel)
-    for mark, expected in zip(there.marks, here.marks, strict=True):
-        if abs(mark.height - expected.height) > slack:
-            return f"draws {mark.height:.2f}, what follows from the counts is {expected.height:.2f}"
-        if same and mark.left != expected.left:
-            return f"draws {mark.height:.2f} in another place than this code"
+    same = frame == due_frame
+    slack = 0.0 if same else _SLACK * (pixel + due_pixel)
+    for (_, height, left), (_, due_height, due_left) in zip(marks, due_marks, strict=True):
+        if abs(height - due_height) > slack:
+            return f"draws {height:.2f}, what follows from the counts is {due_height:.2f}"
+        if same and left != due_left:
+            return f"draws {height:.2f} in another place than this code"
     return ""
 
 
@@ -148,22 +148,6 @@ def _drawn(element: _Element) -> Iterator[tuple[str, str | None]]:
         yield "text", element.text
 
 
-class _Mark(NamedTuple):
-    """What a shape of a plot says: which it is, of which series, over which label, and how high it is."""
-
-    what: tuple[str, str, int]
-    height: float
-    left: float  # pixels
-
-
-class _Plot(NamedTuple):
-    """A plot as it is read; ``frame`` is where lines and labels are, ``pixel`` the height that one stands for."""
-
-    marks: tuple[_Mark, ...]
-    frame: tuple["_Point", ...]
-    pixel: float
-
-
 class _Point(NamedTuple):
     """What a part of an element is, and where: pixels from the left and from the top."""
 
@@ -172,8 +156,18 @@ class _Point(NamedTuple):
     y: float
 
 
-def _read(nodes: Iterable[Node]) -> _Plot:
-    """Return what a plot says. Raises ValueError for a drawing that is none, or that has anything unknown in it."""
+# What a shape of a plot says: which it is, of which series and over which label; how high it is; pixels from the left.
+_Mark = tuple[tuple[str, str, int], float, float]
+
+
+def _read(nodes: Iterable[Node]) -> tuple[list[_Mark], list[_Point], float]:
+    """Return what a plot says. Raises ValueError for a drawing that is none, or that has anything unknown in it.
+
+    Returns:
+        marks: its shapes.
+        frame: where lines and labels are.
+        pixel: the height that one stands for.
+    """
     points = [(element, point) for element in _elements(nodes) for point in _points(element)]
     labels = list(dict.fromkeys(point.x for _, point in points if point.what in _LABELS))
     if not labels:
@@ -182,12 +176,12 @@ def _read(nodes: Iterable[Node]) -> _Plot:
         [point.y for _, point in points if point.what == "path grid"],
         [(point.y, float(element.text)) for element, point in points if point.what == "text y"],
     )
-    marks = tuple(
-        _Mark((point.what, element.series, _nearest(point.x, labels)), value(point.y), point.x)
+    marks = [
+        ((point.what, element.series, _nearest(point.x, labels)), value(point.y), point.x)
         for element, point in points
         if point.what not in _FRAME
-    )
-    return _Plot(marks, tuple(point for _, point in points if point.what in _FRAME), pixel)
+    ]
+    return marks, [point for _, point in points if point.what in _FRAME], pixel
 
 
 def _points(one: _Element) -> Iterator[_Point]:

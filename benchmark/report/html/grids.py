@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import io
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -72,7 +72,7 @@ def class_chips(classes: int) -> list[str]:
     return [hexadecimal(colour) for colour in class_colours(classes)]
 
 
-def _drawn(shown: "Shown", novel: Collection[int], pictures: Pictures, colours: Colours, parts: Colours) -> PictureOf:
+def _drawn(shown: "Shown", novel: Sequence[int], pictures: Pictures, colours: Colours, parts: Colours) -> PictureOf:
     """Add the pictures of one image, and return which they are; ``parts`` are the colours of base and novel classes."""
     truth = _shrunk(shown.truth)
     labels = [None if one is None else _shrunk(one) for one in shown.labels]

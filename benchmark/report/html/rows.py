@@ -9,9 +9,8 @@ from benchmark.report.claims.comparisons import Comparison, OrderingVerdict
 from benchmark.report.claims.judge import Judgement, printed_decimals
 from benchmark.report.html.charts import Chart, chart
 from benchmark.report.html.words import mark, sentence, signed, span, tone
-from benchmark.report.scores.certainty import over_images, over_seeds
 from benchmark.report.scores.estimates import Estimate, Results
-from benchmark.report.scores.intervals import Interval
+from benchmark.report.scores.intervals import Interval, over_images, over_seeds
 from benchmark.report.tables.captions import caption_lines
 from benchmark.report.tables.cell_spec import OURS
 from benchmark.report.tables.grid import Grid, RunResults
@@ -132,7 +131,7 @@ def table_view(judgement: Judgement) -> TableView:
 
 def _cells(judgement: Judgement) -> Iterator[CellRow]:
     results, printed = judgement.results, judgement.results.printed
-    judged = {(one.claim.row, one.claim.column): one for one in judgement.cells}
+    judged = {(one.estimate.row, one.estimate.column): one for one in judgement.cells}
     rows, columns = ({label: i for i, label in enumerate(labels)} for labels in (results.rows, results.columns))
     for cell in results:
         claim = judged.get((cell.row, cell.column))

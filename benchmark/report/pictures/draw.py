@@ -32,6 +32,7 @@ INDENT = 250  # of the legend's entries, behind the names of their groups
 
 FIRST, TRUTH, PARTS = "image", "ground truth", "base and novel"
 Picture = NDArray[np.uint8]  # (H, W, 3)
+Square = tuple[Sequence[int] | Picture, str]  # of the legend: its colour, and what it means
 T = TypeVar("T")
 
 
@@ -67,13 +68,6 @@ class FigureLayout(NamedTuple):
 
     def y(self, row: int) -> int:
         return self.top + row * (self.height + GAP)
-
-
-class Entry(NamedTuple):
-    """One square of the legend and what it means."""
-
-    colour: Sequence[int] | Picture
-    name: str
 
 
 def picture(page: PicturePage, stem: Path) -> list[Path]:
@@ -259,34 +253,34 @@ def _legend(ax: "Axes", page: PicturePage, layout: FigureLayout) -> int:
     maps = [mask for shown in page.shown for mask in (shown.truth, *shown.labels) if mask is not None]
     seen = set(np.unique(np.concatenate([mask.ravel() for mask in maps])).tolist())
 
-    def entries(ids: Iterable[int]) -> list[Entry]:
-        return [Entry(colours[one], classes[one]) for one in ids if one in seen]
+    def entries(ids: Iterable[int]) -> list[Square]:
+        return [(colours[one], classes[one]) for one in ids if one in seen]
 
     y = layout.bottom + PAD
-    nothing = Entry(NO_LABEL, "no label, in all maps")
+    nothing = (NO_LABEL, "no label, in all maps")
     with_novel = (
         ("novel classes", entries(page.split.novel)),
         ("base classes", entries(page.split.base)),
-        (PARTS, [Entry(BASE, "base"), Entry(NOVEL, "novel"), nothing]),
+        (PARTS, [(BASE, "base"), (NOVEL, "novel"), nothing]),
     )
     for title, group in with_novel if page.split.novel else (("classes", [*entries(page.split.base), nothing]),):
         y = _group(ax, title, group, layout, y)
     return y
 
 
-def _group(ax: "Axes", title: str, entries: Sequence[Entry], layout: FigureLayout, y: int) -> int:
+def _group(ax: "Axes", title: str, entries: Sequence[Square], layout: FigureLayout, y: int) -> int:
     """Draw the squares of one group in as many lines as they need, and return where the next group starts."""
     from matplotlib.patches import Rectangle
 
     ax.text(layout.left, y + CHIP / 2, title, va="center", fontsize=SIZE, fontweight="bold")
     indent = layout.left + INDENT
     x = indent
-    for entry in entries:
-        width = CHIP + GAP + _width(entry.name)
+    for colour, name in entries:
+        width = CHIP + GAP + _width(name)
         if x > indent and x + width > layout.right:
             x, y = indent, y + LINE
-        ax.add_patch(Rectangle((x, y), CHIP, CHIP, facecolor=np.divide(entry.colour, 255), linewidth=0))
-        ax.text(x + CHIP + GAP, y + CHIP / 2, entry.name, va="center", fontsize=SIZE)
+        ax.add_patch(Rectangle((x, y), CHIP, CHIP, facecolor=np.divide(colour, 255), linewidth=0))
+        ax.text(x + CHIP + GAP, y + CHIP / 2, name, va="center", fontsize=SIZE)
         x += width + 2 * PAD
     return y + LINE + GAP
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,36 +88,24 @@ class ClassPage:
         return (float(row.mean[one]) for row in self.finished)
 
 
-class ClassPages(NamedTuple):
-    """A table, and its pages of classes."""
-
-    results: Results
-    pages: tuple[ClassPage, ...]
-
-
-class _Scored(NamedTuple):
-    splits: Scored
-    classes: Floats  # (K,)
-
-
-def class_pages(plan: "Plan", table: "Table", store: "Store") -> ClassPages:
-    """Return a page for each split of the selected columns on which any row has a finished seed.
+def class_pages(plan: "Plan", table: "Table", store: "Store") -> tuple[Results, tuple[ClassPage, ...]]:
+    """Return a table, and a page for each split of the selected columns on which any row has a finished seed.
 
     Of several columns on one split the reported one is shown, or else each has a page. Raises BenchmarkError for
     damaged counts.
     """
     scored = read_each(evaluations(plan, table, store), store, _scored)
-    results = assemble(plan, table, store, {key: one.splits for key, one in scored.items()})
-    values = {key: one.classes for key, one in scored.items()}
+    results = assemble(plan, table, store, {key: scores for key, (scores, _) in scored.items()})
+    values = {key: ious for key, (_, ious) in scored.items()}
     pages = (
         ClassPage(results, column, results.splits[column], tuple(_rows(results, column, values)), alone)
         for column, alone in _columns(results)
     )
-    return ClassPages(results, tuple(page for page in pages if page.finished))
+    return results, tuple(page for page in pages if page.finished)
 
 
-def _scored(evaluation: Evaluation, counts: Counts) -> _Scored:
-    return _Scored(score(evaluation, counts), 100 * iou(counts))
+def _scored(evaluation: Evaluation, counts: Counts) -> tuple[Scored, Floats]:
+    return score(evaluation, counts), 100 * iou(counts)
 
 
 def _columns(results: Results) -> Iterator[tuple[str, bool]]:

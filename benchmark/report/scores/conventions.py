@@ -3,7 +3,7 @@
 All are functions of the stored counts, so that a table can be read in each of them without images or networks.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -17,18 +17,10 @@ Ids = NDArray[np.intp]
 ClassSet = Literal["novel", "base", "all"]
 
 
-class Terms(NamedTuple):
-    """What a mean runs over, m IoUs: first a mean over the classes of each image, then one over the images.
-
-    Attributes:
-        iou: float64 (m,), 0..1.
-        classes: (m,), ids.
-        images: (m,), numbers from 0, ascending; all 0 where the images are pooled before.
-    """
-
-    iou: Floats
-    classes: Ids
-    images: Ids
+# What a mean runs over: m IoUs, 0..1, their classes, and the numbers of their images from 0, ascending, (m,) each. It
+# first runs over the classes of each image, then over the images; numbers are all 0 where images are pooled before.
+Terms = tuple[Floats, Ids, Ids]
+Sets = Mapping[tuple[str, ClassSet], NDArray[np.bool_]]  # split and kind of its classes -> which these are, (K,)
 
 
 class Reading(NamedTuple):
@@ -50,7 +42,7 @@ class Reading(NamedTuple):
 def _pooled(values: Floats, kept: NDArray[np.bool_]) -> Terms:
     """Return the terms of pooled images from the IoU of every class, NaN as 0, and which of them count, (K,) each."""
     classes = kept.nonzero()[0]
-    return Terms(np.nan_to_num(values[classes]), classes, np.zeros_like(classes))
+    return np.nan_to_num(values[classes]), classes, np.zeros_like(classes)
 
 
 def _by(convention: Convention) -> Callable[[Counts], Terms]:
@@ -73,7 +65,7 @@ def _ignored_as_errors(counts: Counts) -> Terms:
 def _image_by_image(counts: Counts) -> Terms:
     images, classes = counts.ground_truth.nonzero()
     arrays = (counts.intersection, counts.prediction, counts.ground_truth)
-    return Terms(iou_of(*(array[images, classes] for array in arrays)), classes, images)
+    return iou_of(*(array[images, classes] for array in arrays)), classes, images
 
 
 READINGS = (
@@ -88,40 +80,41 @@ READINGS = (
 )
 
 
-class Sets:
-    """The class sets that means run over: novel and base classes of every split, and all classes."""
-
-    def __init__(self, splits: Mapping[str, Split], classes: int) -> None:
-        members = {("", "all"): range(classes)} | {
-            (split.name, kind): getattr(split, kind) for split in splits.values() for kind in ("novel", "base")
-        }
-        self._index = {key: i for i, key in enumerate(members)}
-        self.matrix = np.zeros((len(members), classes), np.bool_)  # (S, K)
-        for i, ids in enumerate(members.values()):
-            self.matrix[i, list(ids)] = True
-
-    def index(self, split: str, classes: ClassSet) -> int:
-        """Return the row of a set."""
-        return self._index["" if classes == "all" else split, classes]
+def class_sets(splits: Mapping[str, Split], classes: int) -> Sets:
+    """Return the sets that means run over: novel, base and all classes of every split."""
+    return {
+        (split.name, kind): np.isin(np.arange(classes), ids)
+        for split in splits.values()
+        for kind, ids in _kinds(split, classes)
+    }
 
 
-def read_all(counts: Counts, sets: Sets, readings: Iterable[Reading] = READINGS) -> Mapping[str, Floats]:
-    """Return name of a reading -> mean IoU in percent over each set, float64 (S,), NaN over nothing."""
-    known: dict[Callable[[Counts], Terms], Floats] = {}
+def _kinds(split: Split, classes: int) -> tuple[tuple[ClassSet, Sequence[int]], ...]:
+    return ("novel", split.novel), ("base", split.base), ("all", range(classes))
+
+
+def read_all(
+    counts: Counts, sets: Sets, readings: Iterable[Reading] = READINGS
+) -> Mapping[str, Mapping[tuple[str, ClassSet], float]]:
+    """Return name of a reading -> set -> mean IoU in percent over it, NaN over nothing."""
+    members = np.array(list(sets.values()))  # (S, K)
+    known: dict[Callable[[Counts], Terms], Mapping[tuple[str, ClassSet], float]] = {}
     for reading in readings:
         if reading.terms not in known:
-            known[reading.terms] = _means(reading.terms(counts), sets.matrix)
+            means = _means(reading.terms(counts), members)
+            known[reading.terms] = dict(zip(sets, means.tolist(), strict=True))
     return {reading.name: known[reading.terms] for reading in readings}
 
 
 def _means(terms: Terms, members: NDArray[np.bool_]) -> Floats:
     """Return the mean over each set, NaN over nothing; members bool (S, K)."""
-    if not terms.iou.size:
+    values, classes, images = terms
+    if not values.size:
         return np.full(len(members), np.nan)
-    inside = members[:, terms.classes]  # (S, m)
-    starts = np.flatnonzero(np.diff(terms.images, prepend=-1))  # of each image
+    inside = members[:, classes]  # (S, m)
+    starts = np.flatnonzero(np.diff(images, prepend=-1))  # of each image
     counted = np.add.reduceat(inside, starts, axis=1, dtype=np.float64)  # (S, images)
-    sums = np.add.reduceat(inside * terms.iou, starts, axis=1)
+    sums = np.add.reduceat(inside * values, starts, axis=1)
     np.divide(sums, counted, out=sums, where=counted > 0)  # the mean of each image; 0 where it counts nowhere
     images = (counted > 0).sum(axis=1)
     means = np.full(len(members), np.nan)

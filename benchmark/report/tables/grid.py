@@ -7,9 +7,8 @@ from typing import Literal, NamedTuple, cast
 
 from benchmark.report.claims.comparisons import OrderingVerdict, verdicts
 from benchmark.report.claims.judge import Judgement, printed_decimals
-from benchmark.report.scores.certainty import over_images, over_seeds
 from benchmark.report.scores.estimates import Estimate, Results, Status
-from benchmark.report.scores.intervals import Interval
+from benchmark.report.scores.intervals import Interval, over_images, over_seeds
 from benchmark.report.scores.replication import of_cell
 from benchmark.report.tables.cell_spec import NOTES, OURS, PAPER, CellSpec
 from benchmark.wording import plural
@@ -270,4 +269,4 @@ class Grid:
     @cached_property
     def _verdicts(self) -> Mapping[tuple[str, str], str]:
         judgement = self.ours.judgement
-        return {(one.claim.row, one.claim.column): one.verdict for one in judgement.cells} if judgement else {}
+        return {(one.estimate.row, one.estimate.column): one.verdict for one in judgement.cells} if judgement else {}

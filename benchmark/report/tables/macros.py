@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Container, Iterator
-from typing import NamedTuple
 
 from benchmark.report.scores.replication import of_cell
 from benchmark.report.tables.cell_spec import OURS, PAPER
@@ -11,11 +10,6 @@ from benchmark.report.tables.latex import entry_text
 
 _DIGITS = ("Zero", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine")
 _SIGNS = {"*": "Star", "+": "Plus", "%": "Percent", "/": "Of"}
-
-
-class _Command(NamedTuple):
-    suffix: str
-    text: str
 
 
 def as_macros(grid: Grid) -> str:
@@ -44,15 +38,15 @@ def command_name(*words: str) -> str:
     return "".join(word[0].upper() + word[1:] for word in re.findall(r"[A-Za-z]+", spelled))
 
 
-def _commands(grid: Grid, row: str, column: str) -> Iterator[_Command]:
-    """Yield what there is to say of one cell."""
+def _commands(grid: Grid, row: str, column: str) -> Iterator[tuple[str, str]]:
+    """Yield suffix and text of what there is to say of one cell."""
     for part, entry in zip(grid.parts, grid.entries(row, column), strict=True):
         suffix = _suffix(part)
-        yield _Command(suffix, _text(part, entry))
+        yield suffix, _text(part, entry)
         if part.computed:
             yield from _notes(grid, part.whose, row, column, suffix)
         elif part.kind == "replicates" and (sd := of_cell(grid.results[row, column]).sd) is not None:
-            yield _Command(f"{suffix}SD", f"{sd:.{grid.decimals}f}")
+            yield f"{suffix}SD", f"{sd:.{grid.decimals}f}"
 
 
 def _suffix(part: Part) -> str:
@@ -68,18 +62,17 @@ def _text(part: Part, entry: Entry) -> str:
     return entry_text(part, entry)
 
 
-def _notes(grid: Grid, whose: str, row: str, column: str, suffix: str) -> Iterator[_Command]:
+def _notes(grid: Grid, whose: str, row: str, column: str, suffix: str) -> Iterator[tuple[str, str]]:
     run = grid.run(whose)
     cell = run.cell(row, column)
     if cell is None:
         return
     if "sd" in grid.notes and cell.sd is not None:
-        yield _Command(f"{suffix}SD", f"{cell.sd:.{grid.decimals}f}")
+        yield f"{suffix}SD", f"{cell.sd:.{grid.decimals}f}"
     for note, interval in grid.intervals(run, cell):
         if interval is not None:
-            yield _Command(
-                f"{suffix}{note.capitalize()}", f"[{interval.low:.{grid.decimals}f}, {interval.high:.{grid.decimals}f}]"
-            )
+            low, high = (f"{end:.{grid.decimals}f}" for end in interval)
+            yield f"{suffix}{note.capitalize()}", f"[{low}, {high}]"
 
 
 def _spelled(one: str) -> str:

@@ -36,11 +36,11 @@ def run(make_run: MakeRun) -> Any:
 
 def test_all_forms_and_the_text(run: Any, tmp_path: Path) -> None:
     out = tmp_path / "new" / "folder"
-    published = publish(run.plan, run.table, run.store, out)
-    assert [path.name for path in published.files] == NAMES
+    text, files = publish(run.plan, run.table, run.store, out)
+    assert [path.name for path in files] == NAMES
     assert sorted(path.name for path in out.iterdir()) == sorted(NAMES)
-    assert all(path.stat().st_size > 100 for path in published.files)
-    assert published.text == render(run.results, "text")
+    assert all(path.stat().st_size > 100 for path in files)
+    assert text == render(run.results, "text")
 
 
 def test_provenance_says_where_each_number_comes_from(run: Any, tmp_path: Path) -> None:
@@ -105,8 +105,7 @@ def test_a_forbidden_folder_is_named(run: Any, tmp_path: Path) -> None:
 
 def test_a_table_without_a_selected_cell_writes_nothing(run: Any, tmp_path: Path) -> None:
     plan = type(run.plan)(**(vars(run.plan) | {"cells": ()}))
-    published = publish(plan, run.table, run.store, tmp_path / "out")
-    assert (published.text, published.files) == ("", ())
+    assert publish(plan, run.table, run.store, tmp_path / "out") == ("", ())
     assert not (tmp_path / "out").exists()
 
 

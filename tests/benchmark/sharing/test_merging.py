@@ -35,8 +35,8 @@ def people(make_run: Callable[..., Any]) -> Any:
 def merged(run: Any, store: Store, by: str = "Anna", *, replicates: bool = False) -> list[Merged]:
     path = run.store.root.with_suffix(".zip")
     export(run.plan, run.store, path, by)
-    with unpacked(path) as (archive, restored):
-        return list(merge(archive, restored, store, replicates=replicates))
+    with unpacked(path) as (archive, plan, theirs):
+        return list(merge(archive, plan, theirs, store, replicates=replicates))
 
 
 def outcomes(found: list[Merged]) -> list[MergeOutcome]:

@@ -52,7 +52,7 @@ def examined(run: Any) -> Forensics:
 
 
 def verdicts(run: Any) -> dict[tuple[str, str], str]:
-    return {(one.claim.row, one.claim.column): one.verdict for one in judge(run.plan, run.table, run.store).cells}
+    return {(one.estimate.row, one.estimate.column): one.verdict for one in judge(run.plan, run.table, run.store).cells}
 
 
 def best(found: Forensics) -> tuple[str, ...]:

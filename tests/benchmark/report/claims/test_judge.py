@@ -36,7 +36,7 @@ def judged(make_run: MakeRun) -> Callable[..., Judgement]:
 
 
 def one(judgement: Judgement, row: str, column: str = "Split 1") -> Judged:
-    return next(cell for cell in judgement.cells if (cell.claim.row, cell.claim.column) == (row, column))
+    return next(cell for cell in judgement.cells if (cell.estimate.row, cell.estimate.column) == (row, column))
 
 
 def around(place: tuple[str, str], shift: float, *, spread: float = 0.2) -> list[float]:
@@ -58,10 +58,10 @@ def test_a_value_is_judged_by_its_whole_interval(judged: Callable[..., Judgement
 
 def test_a_claim_says_where_it_is_printed_and_what_was_rounded(judged: Callable[..., Judgement]) -> None:
     judgement = judged({("Basic", "Split 1"): [27.0]}, seeds=(0,))
-    claim = one(judgement, "Basic").claim
-    assert (claim.table, claim.row, claim.column, claim.printed) == ("2", "Basic", "Split 1", 27.0)
-    assert claim.source == "supplementary Table 2"
-    assert claim.interval == pytest.approx((26.95, 27.05))
+    cell, (data, *_) = one(judgement, "Basic"), as_data(judgement)["values"]
+    assert (data["table"], data["row"], data["column"], data["printed"]) == ("2", "Basic", "Split 1", 27.0)
+    assert data["source"] == "supplementary Table 2"
+    assert cell.printed_interval == pytest.approx((26.95, 27.05))
     assert len(judgement.cells) == 12
 
 
@@ -69,7 +69,7 @@ def test_more_decimals_are_rounded_more_finely(judged: Callable[..., Judgement])
     table = load_table("2").model_copy(update={"paper": {"Basic": (27.03, 23.6, 29.1, 25.6)}})
     assert printed_decimals(table) == 2
     judgement = judged({("Basic", "Split 1"): [27.0]}, seeds=(0,), table=table)
-    assert one(judgement, "Basic").claim.interval == pytest.approx((27.025, 27.035))
+    assert one(judgement, "Basic").printed_interval == pytest.approx((27.025, 27.035))
     assert judgement.tolerance.rounding == pytest.approx(0.005)
     assert "  27.03  27.00" in as_text(judgement)
 

@@ -46,7 +46,7 @@ def page(make_run: MakeRun) -> ClassPage:
 
 
 def pages_of(run: Any) -> tuple[ClassPage, ...]:
-    return class_pages(run.plan, run.table, run.store).pages
+    return class_pages(run.plan, run.table, run.store)[1]
 
 
 def texts(figure: Any) -> list[str]:
