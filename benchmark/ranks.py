@@ -8,29 +8,29 @@ from typing import NamedTuple
 from benchmark.errors import BenchmarkError
 
 
-class Place(NamedTuple):
+class ProcessRank(NamedTuple):
     """A process among those of a team.
 
     Attributes:
         rank: 0 is the first, which leads.
         size: number of processes.
         local: rank among those on the same node.
-        meeting: URL at which they find each other.
+        init_method: URL at which they find each other.
         team: the same text for all processes of one launch, and another one for every launch.
     """
 
     rank: int = 0
     size: int = 1
     local: int = 0
-    meeting: str = "env://"
+    init_method: str = "env://"
     team: str = ""
 
-    def among(self, shares: int) -> "Place":
-        """Return the place where work of so many equal shares is done; from rank ``size`` on there is none to do."""
+    def among(self, shares: int) -> "ProcessRank":
+        """Return the rank among those that so many equal shares of work need; from rank ``size`` on there is none."""
         return self._replace(size=team_size(self.size, shares))
 
 
-ALONE = Place()
+ALONE = ProcessRank()
 
 
 def team_size(processes: int, shares: int) -> int:
@@ -38,11 +38,11 @@ def team_size(processes: int, shares: int) -> int:
     return max(size for size in range(1, min(processes, shares) + 1) if shares % size == 0)
 
 
-def find_place(environment: Mapping[str, str] = os.environ) -> Place:
+def find_process_rank(environment: Mapping[str, str] = os.environ) -> ProcessRank:
     """Return where torchrun, srun or this harness has put this process; the only one, where none has started it."""
     if "WORLD_SIZE" in environment:
         rank, size, local = (int(environment[name]) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"))
-        return Place(rank, size, local, team=_launch(environment)) if size > 1 else ALONE
+        return ProcessRank(rank, size, local, team=_launch(environment)) if size > 1 else ALONE
     size = int(environment.get("SLURM_STEP_NUM_TASKS", "1"))
     if size == 1:
         return ALONE
@@ -50,7 +50,7 @@ def find_place(environment: Mapping[str, str] = os.environ) -> Place:
     host = environment.get("MASTER_ADDR") or _first_host(environment["SLURM_STEP_NODELIST"])
     port = environment.get("MASTER_PORT") or 20_000 + (job + 101 * step) % 20_000  # trainings may share a node
     team = f"{job}.{step}.{environment.get('SLURM_RESTART_COUNT', '0')}"
-    return Place(rank, size, local, f"tcp://{host}:{port}", team)
+    return ProcessRank(rank, size, local, f"tcp://{host}:{port}", team)
 
 
 def refuse_rival_runners(environment: Mapping[str, str] = os.environ) -> None:

@@ -12,7 +12,7 @@ from benchmark.files import canonical_json
 if TYPE_CHECKING:
     from benchmark.datasets.base import Dataset
     from benchmark.datasets.view import TrainingView
-    from benchmark.ranks import Place
+    from benchmark.ranks import ProcessRank
 
 Access = Literal["training", "evaluation"]
 
@@ -117,7 +117,7 @@ class StageContext(Protocol):
 
     ``out`` is an empty folder that becomes the immutable result when the function returns; ``scratch`` survives a kill
     and is where checkpoints go; ``inputs`` are the result folders of the input stages; ``hints`` change no result;
-    ``place`` is that of this process among those that make the stage, the only one unless the stage has ``shares``.
+    ``process`` is the rank of this process among those that make the stage, the only one unless it has ``shares``.
     """
 
     params: Mapping[str, Any]
@@ -126,7 +126,7 @@ class StageContext(Protocol):
     out: Path
     scratch: Path
     device: str
-    place: "Place"
+    process: "ProcessRank"
 
     def dataset(self) -> "Dataset":
         """Return the data with full ground truth. Raises BenchmarkError in a stage whose access is ``training``."""

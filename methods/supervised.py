@@ -17,7 +17,7 @@ from methods.maskformer.network import MaskFormer, build_maskformer, parameter_g
 from methods.pseudo_labels import PseudoLabelledImages
 from methods.settings import InputSettings, MaskFormerSettings, TrainingSettings
 from methods.training.batches import Batch, CropSource, TrainingImages
-from methods.training.distributed import together
+from methods.training.distributed import distributed_stage
 from methods.training.emulated_ranks import EmulatedRanks
 from methods.training.loading import Loader
 from methods.training.loop import Losses, train
@@ -63,7 +63,7 @@ def crop_source(context: StageContext, view: TrainingView) -> CropSource:
     return source
 
 
-@together
+@distributed_stage
 def train_supervised(context: StageContext) -> Mapping[str, Any]:
     """Stage function: writes the trained network, and what ``training.snapshots`` keeps on the way.
 

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 import click
 
-from benchmark.commands.status import attempt_line
 from benchmark.errors import Exit
+from benchmark.execute.records import attempt_line
 from benchmark.selection.options import Selection, selection_options
 from benchmark.stage import closure
 from benchmark.store import check_prefix, resolve_prefix

@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
-from benchmark.commands.status import attempt_line
 from benchmark.errors import BenchmarkError, Exit
 from benchmark.execute.executors import campaigns, managers, told
+from benchmark.execute.records import attempt_line
 from benchmark.provenance import origin
 from benchmark.selection.options import store_option
 from benchmark.selection.targets import stage_of
@@ -98,8 +98,8 @@ class _Pulse:
         if job and time.monotonic() - self._asked > QUEUE_POLL:
             self._asked = time.monotonic()
             answers = [manager.ask([self._key]) for manager in managers(self._store).values()]
-            standing = told(answers)(self._key)
-            self._in_queue = standing is not None and standing.job == job and standing.state in {"queued", "running"}
+            status = told(answers)(self._key)
+            self._in_queue = status is not None and status.job == job and status.state in {"queued", "running"}
         return bool(job) and self._in_queue
 
 

@@ -3,14 +3,14 @@
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import click
 
 from benchmark.errors import BenchmarkError, Exit
 from benchmark.execute.executors import CampaignStatus, QueueAnswer, managers, told
-from benchmark.execute.stage_status import Standing, standings
+from benchmark.execute.records import attempt_line
+from benchmark.execute.stage_status import StageStatus, stage_statuses
 from benchmark.files import read_json
 from benchmark.plan import Plan, PlannedCell
 from benchmark.program import program
@@ -61,7 +61,7 @@ def as_data(plan: Plan, store: Store, *, every: bool = False) -> dict[str, Any]:
     """
     inputs = {stage.key: [parent.key for parent in stage.inputs.values()] for stage in plan.stages}
     answers = {name: manager.ask(inputs) for name, manager in managers(store).items()}
-    stages = standings(store, inputs, told(answers.values()))
+    stages = stage_statuses(store, inputs, told(answers.values()))
     states = {key: stage.state for key, stage in stages.items()}
     counts = {table.name: Counter(cell_state(cell, states) for cell in plan.of(table.name)) for table in plan.tables}
     return {
@@ -75,7 +75,7 @@ def as_data(plan: Plan, store: Store, *, every: bool = False) -> dict[str, Any]:
 
 
 def _campaigns(
-    store: Store, stages: Mapping[str, Standing], answers: Mapping[str, QueueAnswer]
+    store: Store, stages: Mapping[str, StageStatus], answers: Mapping[str, QueueAnswer]
 ) -> Iterator[dict[str, Any]]:
     """Yield the campaigns of stages that are not complete."""
     open_stages = [stage for stage in stages.values() if stage.campaign and stage.state != "done"]
@@ -90,23 +90,23 @@ def _described(campaign: CampaignStatus) -> dict[str, Any]:
     return campaign._asdict() | {"command": list(campaign.command)}
 
 
-def _stages(plan: Plan, store: Store, standings: Mapping[str, Standing], *, every: bool) -> Iterator[dict[str, Any]]:
+def _stages(plan: Plan, store: Store, statuses: Mapping[str, StageStatus], *, every: bool) -> Iterator[dict[str, Any]]:
     for stage in plan.stages:
-        standing = standings[stage.key]
-        attempts = store.attempts(stage.key) if standing.state != "missing" else []
-        if standing.state == "missing" or (standing.state == "done" and len(attempts) < (1 if every else 2)):
+        status = statuses[stage.key]
+        attempts = store.attempts(stage.key) if status.state != "missing" else []
+        if status.state == "missing" or (status.state == "done" and len(attempts) < (1 if every else 2)):
             continue
         yield {
             "key": stage.key,
             "name": stage.name,
-            "state": standing.state,
-            "detail": standing.detail,
-            "job": standing.job,
-            "node": standing.node,
-            "campaign": standing.campaign,
+            "state": status.state,
+            "detail": status.detail,
+            "job": status.job,
+            "node": status.node,
+            "campaign": status.campaign,
             "progress": read_json(store.work(stage.key) / "progress.json"),
             "attempts": attempts,
-            "log": _log(store, stage.key, attempts) or _job_log(store, stage.key, standing),
+            "log": _log(store, stage.key, attempts) or _job_log(store, stage.key, status),
         }
 
 
@@ -117,9 +117,9 @@ def _log(store: Store, key: str, attempts: Sequence[dict[str, Any]]) -> str | No
     return next((str(path) for path in files if path.is_file()), None)
 
 
-def _job_log(store: Store, key: str, standing: Standing) -> str | None:
+def _job_log(store: Store, key: str, status: StageStatus) -> str | None:
     """Return what the job of a stage said that was lost before it began."""
-    if standing.state != "lost":
+    if status.state != "lost":
         return None
     try:
         logs = [path for manager in managers(store).values() for path in manager.logs(key)]
@@ -176,23 +176,3 @@ def _stage_lines(stage: dict[str, Any]) -> Iterator[str]:
         yield f"  {attempt_line(attempt, dead=stage['state'] != 'running')}"
     if stage["log"]:
         yield f"  log: {stage['log']}"
-
-
-def attempt_line(attempt: Mapping[str, Any], *, dead: bool) -> str:
-    """Return one attempt in words; one that says it runs is ``dead`` if nobody holds the lock of its stage."""
-    state = "interrupted" if dead and attempt["state"] == "running" else attempt["state"]
-    error = f": {attempt['error'].splitlines()[0]}" if attempt["error"] else ""
-    return f"attempt {attempt['number']}, {_time(attempt['started'])}, {_place(attempt)}: {state}{error}"
-
-
-def _time(seconds: float | None) -> str:
-    if not seconds:  # of a result that was imported
-        return "at an unknown time"
-    return datetime.fromtimestamp(seconds, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
-
-
-def _place(attempt: Mapping[str, Any]) -> str:
-    host = attempt.get("node") or attempt["host"]
-    if not host:
-        return "elsewhere"
-    return f"{host}{' job ' + attempt['job'] if attempt.get('job') else ''} pid {attempt['pid']}"

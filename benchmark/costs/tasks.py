@@ -73,7 +73,7 @@ def outcomes_of(
 ) -> Iterator[Outcome]:
     """Yield what becomes of each task; none begins after ``deadline``, and no exception of a stage comes through."""
     from benchmark.costs.device import out_of_memory
-    from benchmark.execute.functions import last_line
+    from benchmark.execute.faults import last_line
 
     for number, task in enumerate(tasks, start=1):
         head = f"[{number}/{len(tasks)}] {task.title}"

@@ -9,24 +9,23 @@ from pathlib import Path
 from typing import Any, cast
 
 from benchmark.errors import BenchmarkError
-from benchmark.execute.context import WorkContext
-from benchmark.execute.faults import fault_of, lost_peer
+from benchmark.execute.context import Capture, WorkContext
+from benchmark.execute.faults import fault_of, last_line, lost_peer
 from benchmark.execute.follow import call
-from benchmark.execute.functions import Capture, last_line
 from benchmark.execute.heartbeat import beating
 from benchmark.execute.machine import one_thread
 from benchmark.execute.messages import Event, Fault, Finished, Job, Progress, Started, State
-from benchmark.execute.records import bury, keep_attempts, new_record
+from benchmark.execute.records import keep_attempts, mark_dead, new_record
 from benchmark.files import FULL, naming, write_json, write_text
 from benchmark.provenance import provenance
-from benchmark.ranks import ALONE, Place
+from benchmark.ranks import ALONE, ProcessRank
 from benchmark.relocated import load_function
 from benchmark.stage import StageContext, StageInterrupted
 from benchmark.store import WAY_OUT, Store
 
 
 def make(
-    job: Job, emit: Callable[[Event], None], stop: Callable[[], bool], capture: Capture, place: Place = ALONE
+    job: Job, emit: Callable[[Event], None], stop: Callable[[], bool], capture: Capture, process: ProcessRank = ALONE
 ) -> Finished:
     """Make a stage unless it is made, or being made, and return how it went. Raises only what is no ``Exception``.
 
@@ -35,7 +34,7 @@ def make(
         emit: is told of start and progress.
         stop: whether the stage should save its state and end.
         capture: sends what is printed meanwhile to a file.
-        place: of this process, the first of those that make the stage.
+        process: this one, the first of those that make the stage.
     """
     store = Store(Path(job.store))
     try:
@@ -43,15 +42,15 @@ def make(
             if store.find(job.key):
                 return Finished(job.key, "done", message="made by another run")
             if not held:
-                return _busy(job, store, place)
-            return _Attempt(job, store, place).run(emit, stop, capture)
+                return _busy(job, store, process)
+            return _Attempt(job, store, process).run(emit, stop, capture)
     except BenchmarkError as error:  # the store cannot be written
         return Finished(job.key, "failed", message=str(error), fault="machine")
 
 
-def _busy(job: Job, store: Store, place: Place) -> Finished:
+def _busy(job: Job, store: Store, process: ProcessRank) -> Finished:
     """Send the others of the team away, and say who makes the stage as far as that is known."""
-    call(store, job.key, place, 0)
+    call(store, job.key, process, 0)
     attempts = store.attempts(job.key)
     last = attempts[-1] if attempts else {}
     by = f" (process {last['pid']} on {last['host']})" if last.get("state") == "running" and "pid" in last else ""
@@ -91,22 +90,22 @@ def _held(store: Store, key: str) -> Iterator[bool]:
 class _Attempt:
     """An attempt with its number, folder and record."""
 
-    def __init__(self, job: Job, store: Store, place: Place) -> None:
-        self._job, self._store, self._place = job, store, place
+    def __init__(self, job: Job, store: Store, process: ProcessRank) -> None:
+        self._job, self._store, self._process = job, store, process
         self._scratch = store.work(job.key) / "scratch"
         self._context: WorkContext | None = None
         folders = store.work(job.key).glob("attempts/[0-9]*")
         self._number = 1 + max((int(folder.name) for folder in folders), default=0)
         self._folder = store.attempt_folder(job.key, self._number)
-        self._record = new_record(self._number, place, store.checkpoint_time(job.key))
+        self._record = new_record(self._number, process, store.checkpoint_time(job.key))
 
     def run(self, emit: Callable[[Event], None], stop: Callable[[], bool], capture: Capture) -> Finished:
         job, began = self._job, time.monotonic()
-        bury(self._store, job.key)
+        mark_dead(self._store, job.key)
         try:
             self._folder.mkdir(parents=True)
         except FileExistsError:  # begun at the same moment on a machine that does not see the lock
-            return _busy(job, self._store, self._place)
+            return _busy(job, self._store, self._process)
         with beating(self._store.heartbeat(job.key, self._number)):
             return self._made(began, emit, stop, capture)
 
@@ -119,7 +118,7 @@ class _Attempt:
         write_json(self._store.work(job.key) / "stage.json", job.spec())
         write_json(self._folder / "attempt.json", self._record)
         emit(Started(job.key, self._number))
-        call(self._store, job.key, self._place, self._number)
+        call(self._store, job.key, self._process, self._number)
         try:
             with naming(self._store.root, WAY_OUT, FULL):
                 self._compute(lambda done, total: emit(Progress(job.key, done, total)), stop, capture)
@@ -151,13 +150,13 @@ class _Attempt:
         with capture(self._folder / "log.txt"):
             function = load_function(self._job.function)
             one_thread()  # after the import, which may have loaded torch
-            context = self._context = WorkContext(self._job, self._store, draft, report, stop, self._place)
+            context = self._context = WorkContext(self._job, self._store, draft, report, stop, self._process)
             summary = function(cast("StageContext", context))
             return summary, provenance(context.device_used(), self._job.params.get("dataset", {}).get("digest"))
 
     def _remark(self, message: str) -> str:
         """Return where to look for the reason, if another process of the team has it."""
-        if self._place.size == 1 or not lost_peer(message):
+        if self._process.size == 1 or not lost_peer(message):
             return ""
         return f" (another process of this stage was lost; what the others said is in {self._folder}/rank-*.log)"
 

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from benchmark.execute.faults import LostInputError
 from benchmark.execute.machine import choose_device, device_title
 from benchmark.execute.messages import Job
 from benchmark.files import write_text
-from benchmark.ranks import ALONE, Place
+from benchmark.ranks import ALONE, ProcessRank
 from benchmark.stage import StageContext
 from benchmark.store import Store
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from benchmark.datasets import Dataset, TrainingView
 
 PROGRESS_INTERVAL = 0.5  # seconds
+
+Capture = Callable[[Path], AbstractContextManager[None]]  # sends what a stage prints to a file
 
 
 class WorkContext:
@@ -33,7 +35,7 @@ class WorkContext:
         out: empty folder that becomes the result.
         report: is given (done, total) at most twice a second.
         stop: whether the stage should save its state and end.
-        place: of this process among those that make the stage.
+        process: this one, among those that make the stage.
     """
 
     def __init__(
@@ -43,14 +45,14 @@ class WorkContext:
         out: Path,
         report: Callable[[int, int], None],
         stop: Callable[[], bool],
-        place: Place = ALONE,
+        process: ProcessRank = ALONE,
     ) -> None:
         self.params: Mapping[str, Any] = job.params
         self.hints: Mapping[str, Any] = job.hints
         self.inputs: Mapping[str, Path] = {role: _input(store, role, key) for role, key in job.inputs.items()}
         self.out = out
         self.scratch = store.work(job.key) / "scratch"
-        self.place = place
+        self.process = process
         self._job = job
         self._work = store.work(job.key)
         self._report = report
@@ -122,7 +124,7 @@ class Follower:
     def __init__(self, context: StageContext, out: Path) -> None:
         self._context = context
         self.params, self.hints, self.inputs = context.params, context.hints, context.inputs
-        self.scratch, self.place, self.out = context.scratch, context.place, out
+        self.scratch, self.process, self.out = context.scratch, context.process, out
 
     @property
     def device(self) -> str:

@@ -24,7 +24,7 @@ from benchmark.errors import BenchmarkError, Exit
 
 if TYPE_CHECKING:
     from benchmark.execute.session import Session
-    from benchmark.execute.stage_status import Standing
+    from benchmark.execute.stage_status import StageStatus
     from benchmark.plan import Plan
     from benchmark.store import Store
 
@@ -138,8 +138,8 @@ class QueueAnswer(Protocol):
     def silence(self) -> str:
         """Why nothing is known; empty where the queue answered, or where there was nothing to ask."""
 
-    def standing(self, key: str) -> "Standing | None":
-        """Return how the job of a stage stands, as ``stage_status.standings`` is told; ``None`` without one."""
+    def status(self, key: str) -> "StageStatus | None":
+        """Return how the job of a stage stands, as ``stage_status.stage_statuses`` is told; ``None`` without one."""
 
     def campaigns(self) -> Sequence[CampaignStatus]:
         """Return the campaigns of these stages."""
@@ -274,12 +274,12 @@ def new_campaign_id(now: float) -> str:
     return f"{time.strftime('%Y%m%d-%H%M%S', time.localtime(now))}-{secrets.token_hex(2)}"
 
 
-def told(answers: Iterable[QueueAnswer]) -> "Callable[[str], Standing | None]":
+def told(answers: Iterable[QueueAnswer]) -> "Callable[[str], StageStatus | None]":
     """Return what several executors say of a stage, as one: of a stage that was handed to two, the one at work."""
     answers = tuple(answers)
 
-    def of(key: str) -> "Standing | None":
-        said = [standing for answer in answers if (standing := answer.standing(key))]
+    def of(key: str) -> "StageStatus | None":
+        said = [status for answer in answers if (status := answer.status(key))]
         return next((one for one in said if one.state in {"running", "queued"}), said[0] if said else None)
 
     return of

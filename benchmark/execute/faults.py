@@ -2,6 +2,7 @@
 
 import errno
 import re
+import traceback
 from collections.abc import Iterator
 
 from benchmark.errors import BenchmarkError
@@ -46,3 +47,10 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+
+
+def last_line(error: BaseException) -> str:
+    """Return what a traceback ends with, the message of a user's mistake without its type."""
+    if isinstance(error, BenchmarkError):
+        return str(error)
+    return traceback.format_exception_only(error)[-1].strip()

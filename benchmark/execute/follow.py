@@ -13,13 +13,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, cast
 
-from benchmark.execute.context import Follower, WorkContext
-from benchmark.execute.faults import fault_of
-from benchmark.execute.functions import Capture, last_line
+from benchmark.execute.context import Capture, Follower, WorkContext
+from benchmark.execute.faults import fault_of, last_line
 from benchmark.execute.machine import one_thread
 from benchmark.execute.messages import Finished, Job
 from benchmark.files import read_json, write_json
-from benchmark.ranks import Place
+from benchmark.ranks import ProcessRank
 from benchmark.relocated import load_function
 from benchmark.stage import StageContext, StageInterrupted
 from benchmark.store import Store
@@ -34,35 +33,35 @@ class Call(NamedTuple):
     attempt: int
 
 
-def call(store: Store, key: str, place: Place, attempt: int) -> None:
+def call(store: Store, key: str, process: ProcessRank, attempt: int) -> None:
     """Tell the others of the team, if there are any, which attempt begins; 0 sends them away."""
-    if place.size > 1:
-        write_json(_file(store, key, place), Call(attempt)._asdict())
+    if process.size > 1:
+        write_json(_file(store, key, process), Call(attempt)._asdict())
 
 
-def follow(job: Job, place: Place, stop: Callable[[], bool], capture: Capture) -> Finished:
+def follow(job: Job, process: ProcessRank, stop: Callable[[], bool], capture: Capture) -> Finished:
     """Do this process' part of a stage and return how it went: no lock, no record, no result.
 
     A request to stop is left to the stage, whose processes stop together.
 
     Args:
         job: the stage.
-        place: of this process; not the first.
+        process: this one; not the first.
         stop: as for the first.
         capture: sends what is printed to ``rank-<rank>.log`` of the attempt.
     """
     store, began = Store(Path(job.store)), time.monotonic()
-    called = _awaited_call(store, job.key, place)
+    called = _awaited_call(store, job.key, process)
     if called is None:
         message = f"the first process of its team did not begin within {PATIENCE / 60:.0f} minutes"
         return Finished(job.key, "failed", time.monotonic() - began, message, fault="machine")
     if not called.attempt:
         made = store.find(job.key) is not None
         return Finished(job.key, "done" if made else "busy", message="another run makes it")
-    log = store.attempt_folder(job.key, called.attempt) / f"rank-{place.rank}.log"
+    log = store.attempt_folder(job.key, called.attempt) / f"rank-{process.rank}.log"
     try:
         with capture(log):
-            _compute(job, store, place, stop)
+            _compute(job, store, process, stop)
     except StageInterrupted:
         return Finished(job.key, "interrupted", time.monotonic() - began, "stopped with the first process", str(log))
     except (Exception, SystemExit) as error:
@@ -70,24 +69,24 @@ def follow(job: Job, place: Place, stop: Callable[[], bool], capture: Capture) -
     return Finished(job.key, "done", time.monotonic() - began, log=str(log))
 
 
-def _compute(job: Job, store: Store, place: Place, stop: Callable[[], bool]) -> None:
+def _compute(job: Job, store: Store, process: ProcessRank, stop: Callable[[], bool]) -> None:
     """Call the stage function, whose files nobody looks at; its traceback goes where the rest of it is printed."""
     with tempfile.TemporaryDirectory(prefix="weakshot-process-") as folder:
         try:
             function = load_function(job.function)
             one_thread()
-            context = WorkContext(job, store, Path(folder), lambda _done, _total: None, stop, place)
+            context = WorkContext(job, store, Path(folder), lambda _done, _total: None, stop, process)
             function(cast("StageContext", Follower(cast("StageContext", context), Path(folder))))
         except Exception:
             traceback.print_exc()
             raise
 
 
-def _awaited_call(store: Store, key: str, place: Place) -> Call | None:
+def _awaited_call(store: Store, key: str, process: ProcessRank) -> Call | None:
     """Return what the first process calls, ``None`` if it does not; a result that is there needs no call."""
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
-        content = read_json(_file(store, key, place))
+        content = read_json(_file(store, key, process))
         if content:
             return Call(**content)
         if store.find(key):
@@ -96,5 +95,5 @@ def _awaited_call(store: Store, key: str, place: Place) -> Call | None:
     return None
 
 
-def _file(store: Store, key: str, place: Place) -> Path:
-    return store.work(key) / "teams" / f"{re.sub(r'[^A-Za-z0-9.-]', '_', place.team)}.json"
+def _file(store: Store, key: str, process: ProcessRank) -> Path:
+    return store.work(key) / "teams" / f"{re.sub(r'[^A-Za-z0-9.-]', '_', process.team)}.json"

@@ -74,7 +74,7 @@ class LocalExecutor:
         emit: is told of everything.
         processes: for each stage that can share its work, at most.
         gpus: one for each process, round and round where there are more processes.
-        as_launched: whether a process takes the place that srun or torchrun gave this one; else it is alone, or in a
+        as_launched: whether a process takes the rank that srun or torchrun gave this one; else it is alone, or in a
             team of this executor.
     """
 
@@ -133,8 +133,8 @@ class LocalExecutor:
         if gpus and "BENCHMARK_DEVICE" in common:
             common["BENCHMARK_DEVICE"] = "cuda"  # a number would be one of those that the process does not see
         return [
-            common | place | ({"CUDA_VISIBLE_DEVICES": gpus[rank]} if gpus else {})
-            for rank, place in enumerate([{}] if self._as_launched else _places(size))
+            common | own | ({"CUDA_VISIBLE_DEVICES": gpus[rank]} if gpus else {})
+            for rank, own in enumerate([{}] if self._as_launched else _rank_variables(size))
         ]
 
     def _dismiss(self, slot: _Slot) -> None:
@@ -151,8 +151,8 @@ class LocalExecutor:
             self._emit(event)
 
 
-def _places(size: int) -> list[dict[str, str]]:
-    """Return the variables that give the processes of a team their places, by rank."""
+def _rank_variables(size: int) -> list[dict[str, str]]:
+    """Return the variables that give the processes of a team their ranks, in this order."""
     common = {"WORLD_SIZE": str(size)}
     if size > 1:
         common |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_free_port()), "BENCHMARK_TEAM": uuid.uuid4().hex}

@@ -5,13 +5,14 @@ import socket
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from benchmark.errors import BenchmarkError
 from benchmark.execute.messages import Finished, Job
 from benchmark.files import write_bytes, write_json, write_text
-from benchmark.ranks import Place
+from benchmark.ranks import ProcessRank
 from benchmark.store import Store
 
 KEPT = 1_000_000  # bytes of a log that are kept with a result
@@ -19,7 +20,7 @@ JOB = "BENCHMARK_JOB"  # variable with the name of the job that this process is,
 UNHEARD = "its process died without a word"
 
 
-def new_record(number: int, place: Place, checkpoint: float) -> dict[str, Any]:
+def new_record(number: int, process: ProcessRank, checkpoint: float) -> dict[str, Any]:
     """Return the record of an attempt that begins.
 
     ``restart`` and ``node`` are Slurm's, and so is ``job`` unless an executor gave its name in ``JOB``;
@@ -33,7 +34,7 @@ def new_record(number: int, place: Place, checkpoint: float) -> dict[str, Any]:
         "finished": None,
         "host": socket.gethostname(),
         "pid": os.getpid(),
-        "processes": place.size,
+        "processes": process.size,
         **_job(os.environ),
         "checkpoint": checkpoint,
         "died": False,
@@ -52,7 +53,7 @@ def _job(environment: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def bury(store: Store, key: str) -> None:
+def mark_dead(store: Store, key: str) -> None:
     """Record the death of every attempt that could not do it itself. Call with the lock held."""
     for record in store.attempts(key):
         if record["state"] == "running":
@@ -77,6 +78,13 @@ def record_end(job: Job, number: int, end: Finished, *, died: bool) -> Finished:
             said = error.read_text(encoding="utf-8", errors="replace") if error.exists() else ""
             write_text(error, f"{end.message}\n" + (f"\n{said}" if said else ""))
     return end._replace(log=end.log or str(folder / "log.txt"))
+
+
+def attempt_line(attempt: Mapping[str, Any], *, dead: bool) -> str:
+    """Return one attempt in words; one that says it runs is ``dead`` if nobody holds the lock of its stage."""
+    state = "interrupted" if dead and attempt["state"] == "running" else attempt["state"]
+    error = f": {attempt['error'].splitlines()[0]}" if attempt["error"] else ""
+    return f"attempt {attempt['number']}, {_when(attempt['started'])}, {_where(attempt)}: {state}{error}"
 
 
 def keep_attempts(store: Store, key: str, last: Mapping[str, Any], draft: Path) -> None:
@@ -106,3 +114,16 @@ def _copy_end(source: Path, target: Path) -> None:
         end = stream.read(KEPT)
     note = f"[the first {left_out} bytes were not kept]\n".encode() if left_out else b""
     write_bytes(target, note + end, durable=False)  # the result is flushed as a whole
+
+
+def _when(seconds: float | None) -> str:
+    if not seconds:  # of a result that was imported
+        return "at an unknown time"
+    return datetime.fromtimestamp(seconds, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _where(attempt: Mapping[str, Any]) -> str:
+    host = attempt.get("node") or attempt["host"]
+    if not host:
+        return "elsewhere"
+    return f"{host}{' job ' + attempt['job'] if attempt.get('job') else ''} pid {attempt['pid']}"

@@ -16,8 +16,8 @@ State = Literal["done", "running", "queued", "failed", "blocked", "cancelled", "
 HOPELESS = frozenset({"failed", "blocked", "cancelled"})
 
 
-class Standing(NamedTuple):
-    """How a stage stands.
+class StageStatus(NamedTuple):
+    """How a stage status.
 
     Attributes:
         state: ``queued`` waits in the queue of an executor; ``blocked`` needs a stage that failed or was cancelled;
@@ -37,10 +37,10 @@ class Standing(NamedTuple):
     by_machine: bool = False
 
 
-Told = Callable[[str], Standing | None]
+Told = Callable[[str], StageStatus | None]
 
 
-def standings(store: Store, inputs: Mapping[str, Collection[str]], told: Told) -> dict[str, Standing]:
+def stage_statuses(store: Store, inputs: Mapping[str, Collection[str]], told: Told) -> dict[str, StageStatus]:
     """Return how stages stand.
 
     Args:
@@ -49,12 +49,12 @@ def standings(store: Store, inputs: Mapping[str, Collection[str]], told: Told) -
         told: what an executor says of a stage that it was handed and that is not complete, by the job that is to make
             it: ``running`` or ``queued``; ``cancelled`` by its user; ``lost`` where the job has ended, with the reason.
     """
-    found: dict[str, Standing] = {}
+    found: dict[str, StageStatus] = {}
     for key, needed in inputs.items():
-        stands = _standing(store, key, told)
-        if stands.state in {"missing", "lost", "interrupted"}:
-            stands = _blocked(store, stands, needed, found)
-        found[key] = stands
+        status = _own_status(store, key, told)
+        if status.state in {"missing", "lost", "interrupted"}:
+            status = _blocked(store, status, needed, found)
+        found[key] = status
     return found
 
 
@@ -68,19 +68,19 @@ def mark_cancelled(store: Store, key: str) -> None:
     write_json(cancelled_mark(store, key), {"time": time.time()})
 
 
-def _standing(store: Store, key: str, told: Told) -> Standing:
+def _own_status(store: Store, key: str, told: Told) -> StageStatus:
     """Return how a stage stands by itself, whatever became of its inputs."""
     state = store.state(key)
     if state == "done":
-        return Standing("done")
+        return StageStatus("done")
     said = told(key)
     if said and said.state == "running":
         return said
     if state == "running":
-        return Standing("running")
+        return StageStatus("running")
     if said and said.state == "queued":
         return said
-    base = Standing("missing", said.job, campaign=said.campaign) if said else Standing("missing")
+    base = StageStatus("missing", said.job, campaign=said.campaign) if said else StageStatus("missing")
     if (said and said.state == "cancelled") or _marked(store, key):
         return base._replace(state="cancelled")
     if state == "failed":
@@ -92,11 +92,13 @@ def _standing(store: Store, key: str, told: Told) -> Standing:
     return base._replace(state="lost", detail=said.detail) if said else base
 
 
-def _blocked(store: Store, stands: Standing, needed: Collection[str], found: Mapping[str, Standing]) -> Standing:
+def _blocked(
+    store: Store, status: StageStatus, needed: Collection[str], found: Mapping[str, StageStatus]
+) -> StageStatus:
     """Return how a stage stands that nobody makes, once it is known how its inputs do."""
     states = {key: found[key].state if key in found else "done" if store.find(key) else "missing" for key in needed}
     obstacle = next((key for key, state in states.items() if state in HOPELESS), None)
-    return stands._replace(state="blocked", detail=f"needs {obstacle[:8]}") if obstacle else stands
+    return status._replace(state="blocked", detail=f"needs {obstacle[:8]}") if obstacle else status
 
 
 def _marked(store: Store, key: str) -> bool:

@@ -3,8 +3,8 @@
 It stops when it is told to (SIGTERM), and when its stdin closes: the process that gave it work is gone. Its exit code
 is 1 if its last job failed, by which a launcher, as ``srun --kill-on-bad-exit``, knows to end the others of a team.
 
-Where the environment says that it is one of several (``find_place``), every process gets the same jobs, and each says
-how its part ended: the first makes a stage, with the others where the stage has ``shares``.
+Where the environment says that it is one of several (``find_process_rank``), every process gets the same jobs, and
+each says how its part ended: the first makes a stage, with the others where the stage has ``shares``.
 """
 
 import faulthandler
@@ -23,7 +23,7 @@ from benchmark.execute.attempt import make
 from benchmark.execute.follow import follow
 from benchmark.execute.machine import one_thread
 from benchmark.execute.messages import Event, Finished, Job, encode
-from benchmark.ranks import Place, find_place
+from benchmark.ranks import ProcessRank, find_process_rank
 
 GRACE = 20.0  # seconds that a stage has to save its state once nobody waits for it
 
@@ -34,11 +34,11 @@ class Worker:
     Args:
         jobs: lines with jobs.
         events: where events are written.
-        place: of this process.
+        process: this one, among those that get the same jobs.
     """
 
-    def __init__(self, jobs: TextIO, events: TextIO, place: Place) -> None:
-        self._jobs, self._events, self._place = jobs, events, place
+    def __init__(self, jobs: TextIO, events: TextIO, process: ProcessRank) -> None:
+        self._jobs, self._events, self._process = jobs, events, process
         self._inbox: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._stop = threading.Event()
 
@@ -49,16 +49,16 @@ class Worker:
             signal.signal(number, lambda *_: self._stop.set())
         threading.Thread(target=self._read, daemon=True).start()
         for turn, job in enumerate(iter(self._inbox.get, None)):
-            end = self._make(job, self._place._replace(team=f"{self._place.team}.{turn}").among(job.shares))
+            end = self._make(job, self._process._replace(team=f"{self._process.team}.{turn}").among(job.shares))
             fine = end.state != "failed"
             self._send(end)
         return fine
 
-    def _make(self, job: Job, place: Place) -> Finished:
-        if place.rank == 0:
-            return make(job, self._send, self._stop.is_set, printed_to, place)
-        if place.rank < place.size:
-            return follow(job, place, self._stop.is_set, printed_to)
+    def _make(self, job: Job, process: ProcessRank) -> Finished:
+        if process.rank == 0:
+            return make(job, self._send, self._stop.is_set, printed_to, process)
+        if process.rank < process.size:
+            return follow(job, process, self._stop.is_set, printed_to)
         return Finished(job.key, "done", message="made without this process")
 
     def _read(self) -> None:
@@ -113,7 +113,7 @@ def main() -> None:
     faulthandler.enable()
     one_thread()
     arithmetic.apply()
-    sys.exit(0 if Worker(jobs, events, find_place()).run() else 1)
+    sys.exit(0 if Worker(jobs, events, find_process_rank()).run() else 1)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from methods.simformer.pairs import PairSampler
 from methods.simformer.transfer import SimilarityTransfer
 from methods.supervised import in_passes, new_network
 from methods.training.batches import Batch, TrainingImages
-from methods.training.distributed import together
+from methods.training.distributed import distributed_stage
 from methods.training.emulated_ranks import EmulatedRanks, replicas
 from methods.training.loading import Loader
 from methods.training.loop import Losses, train
@@ -52,7 +52,7 @@ def partner_indices(pairs: str, settings: SimFormerSettings, count: int, device:
     return own if pairs == "self" and settings.self_view == "same" else own ^ 1
 
 
-@together
+@distributed_stage
 def train_simformer(context: StageContext) -> Mapping[str, Any]:
     """Stage function: writes the trained segmenter, and what ``training.snapshots`` keeps of it on the way.
 

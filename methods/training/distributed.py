@@ -1,8 +1,8 @@
 """One training by several processes, one for each GPU, all of them making the same step.
 
-Every process runs the same stage function, which ``together`` makes meet the others. Process r of R computes the
-emulated ranks r, r + R, ... among which ``training.emulate_world_size`` divides a batch (the ``shares`` of the stage),
-and the gradients are added up over the processes before each step (``methods.training.emulated_ranks``,
+Every process runs the same stage function, which ``distributed_stage`` makes meet the others. Process r of R computes
+the emulated ranks r, r + R, ... among which ``training.emulate_world_size`` divides a batch (the ``shares`` of the
+stage), and the gradients are added up over the processes before each step (``methods.training.emulated_ranks``,
 ``methods.training.loop``). So a stage gives what one process gives, but for the order in which numbers are added. The
 first process alone logs, saves checkpoints and writes results; a request to stop that reaches any of them stops all
 before the same step, and a run goes on from a checkpoint with another number of processes as well.
@@ -23,38 +23,38 @@ from torch import Tensor
 from torch.profiler import record_function
 
 from benchmark.errors import BenchmarkError
-from benchmark.ranks import Place
+from benchmark.ranks import ProcessRank
 from benchmark.stage import StageContext, StageFunction, StageInterrupted
 from benchmark.wording import plural
 
 PATIENCE = timedelta(minutes=10)
 
 
-def together(function: StageFunction) -> StageFunction:
+def distributed_stage(function: StageFunction) -> StageFunction:
     """Return the stage function for a stage with ``shares``: it meets the other processes before anything else."""
 
     @functools.wraps(function)
     def joint(context: StageContext) -> Mapping[str, Any]:
-        with joined(context.place, context.device):
+        with joined(context.process, context.device):
             return function(context)
 
     return joint
 
 
 @contextmanager
-def joined(place: Place, device: str) -> Iterator[None]:
+def joined(process: ProcessRank, device: str) -> Iterator[None]:
     """Meet the other processes, over NCCL for GPUs and Gloo for CPUs. ``cuda`` means this process' own GPU within."""
-    if place.size == 1:
+    if process.size == 1:
         yield
         return
     gpu = device.startswith("cuda")
     if gpu:
-        torch.cuda.set_device(place.local % torch.cuda.device_count())
+        torch.cuda.set_device(process.local % torch.cuda.device_count())
     dist.init_process_group(
         "nccl" if gpu else "gloo",
-        init_method=place.meeting,
-        rank=place.rank,
-        world_size=place.size,
+        init_method=process.init_method,
+        rank=process.rank,
+        world_size=process.size,
         timeout=PATIENCE,
     )
     try:

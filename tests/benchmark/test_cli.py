@@ -92,8 +92,7 @@ def imported_verbs(name: str) -> set[str]:
 
 @pytest.mark.parametrize("name", VERBS)
 def test_no_verb_imports_another(name: str) -> None:
-    lent = {"explain": {"status"}, "logs": {"status"}}  # attempt_line, which belongs to benchmark.execute.records
-    assert imported_verbs(name) <= lent.get(name, set())
+    assert not imported_verbs(name)
 
 
 def test_choices_that_are_written_out_for_speed_are_those_there_are() -> None:

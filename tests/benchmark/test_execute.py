@@ -198,7 +198,7 @@ def test_a_stage_that_begins_elsewhere_at_the_same_moment_is_busy(
     planned = plan(tmp_path)
     wanted = job(planned, store)
     begun = store.attempt_folder(wanted.key, 1)
-    monkeypatch.setattr("benchmark.execute.attempt.bury", lambda *_: begun.mkdir(parents=True))
+    monkeypatch.setattr("benchmark.execute.attempt.mark_dead", lambda *_: begun.mkdir(parents=True))
     assert make(wanted, print, lambda: False, lambda _: nullcontext()).state == "busy"
     assert toy.calls() == []
 

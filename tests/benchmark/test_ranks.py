@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmark.errors import BenchmarkError
-from benchmark.ranks import Place, find_place, refuse_rival_runners, team_size
+from benchmark.ranks import ProcessRank, find_process_rank, refuse_rival_runners, team_size
 
 SLURM = {
     "SLURM_STEP_NUM_TASKS": "4",
@@ -17,17 +17,17 @@ SLURM = {
 
 
 def test_a_process_that_nobody_launched_is_alone() -> None:
-    assert find_place({}) == Place(0, 1, 0)
-    assert find_place({"SLURM_NTASKS": "4", "SLURM_PROCID": "0"}) == Place()  # a batch script is no step
+    assert find_process_rank({}) == ProcessRank(0, 1, 0)
+    assert find_process_rank({"SLURM_NTASKS": "4", "SLURM_PROCID": "0"}) == ProcessRank()  # a batch script is no step
 
 
 def test_a_worker_that_was_started_alone_is_alone_whatever_launched_its_parent() -> None:
-    assert find_place({**SLURM, "WORLD_SIZE": "1", "RANK": "0", "LOCAL_RANK": "0"}) == Place()
+    assert find_process_rank({**SLURM, "WORLD_SIZE": "1", "RANK": "0", "LOCAL_RANK": "0"}) == ProcessRank()
 
 
 def test_torchrun_says_where_a_process_is() -> None:
-    place = find_place({"RANK": "5", "WORLD_SIZE": "8", "LOCAL_RANK": "1"})
-    assert place[:4] == (5, 8, 1, "env://")
+    process = find_process_rank({"RANK": "5", "WORLD_SIZE": "8", "LOCAL_RANK": "1"})
+    assert process[:4] == (5, 8, 1, "env://")
 
 
 @pytest.mark.parametrize(
@@ -35,13 +35,13 @@ def test_torchrun_says_where_a_process_is() -> None:
     [("n7", "n7"), ("n[07-08,11]", "n07"), ("gpu-a[3,5]", "gpu-a3"), ("a1,b2", "a1"), ("rack1-n[1-2],x", "rack1-n1")],
 )
 def test_srun_says_where_a_process_is(nodes: str, host: str) -> None:
-    assert find_place({**SLURM, "SLURM_STEP_NODELIST": nodes})[:4] == (2, 4, 0, f"tcp://{host}:20178")
+    assert find_process_rank({**SLURM, "SLURM_STEP_NODELIST": nodes})[:4] == (2, 4, 0, f"tcp://{host}:20178")
 
 
 def test_steps_of_a_job_meet_at_different_ports_unless_one_is_given() -> None:
-    other = find_place({**SLURM, "SLURM_STEP_ID": "2", "SLURM_STEP_NODELIST": "n7"})
-    assert other.meeting == "tcp://n7:20279"
-    assert find_place({**SLURM, "MASTER_ADDR": "x", "MASTER_PORT": "9"}).meeting == "tcp://x:9"
+    other = find_process_rank({**SLURM, "SLURM_STEP_ID": "2", "SLURM_STEP_NODELIST": "n7"})
+    assert other.init_method == "tcp://n7:20279"
+    assert find_process_rank({**SLURM, "MASTER_ADDR": "x", "MASTER_PORT": "9"}).init_method == "tcp://x:9"
 
 
 @pytest.mark.parametrize(
@@ -55,13 +55,13 @@ def test_steps_of_a_job_meet_at_different_ports_unless_one_is_given() -> None:
 )
 def test_processes_of_one_launch_share_the_name_of_their_team(change: dict[str, str], same: bool) -> None:
     meeting = {**SLURM, "MASTER_ADDR": "x"}
-    assert (find_place(meeting).team == find_place({**meeting, **change}).team) is same
+    assert (find_process_rank(meeting).team == find_process_rank({**meeting, **change}).team) is same
 
 
 def test_launches_of_torchrun_and_of_the_harness_have_names_of_their_own() -> None:
     one = {"RANK": "0", "WORLD_SIZE": "2", "LOCAL_RANK": "0", "MASTER_ADDR": "x", "MASTER_PORT": "1"}
     others = [{"MASTER_PORT": "2"}, {"TORCHELASTIC_RUN_ID": "a"}, {"TORCHELASTIC_RESTART_COUNT": "1"}]
-    assert len({find_place({**one, **change}).team for change in ({}, *others, {"BENCHMARK_TEAM": "b"})}) == 5
+    assert len({find_process_rank({**one, **change}).team for change in ({}, *others, {"BENCHMARK_TEAM": "b"})}) == 5
 
 
 @pytest.mark.parametrize("environment", [{}, {"WORLD_SIZE": "1"}, {"WORLD_SIZE": "x"}, SLURM])
@@ -85,6 +85,6 @@ def test_a_team_is_the_largest_that_divides_the_shares(processes: int, shares: i
 
 
 def test_processes_beyond_the_shares_have_no_part() -> None:
-    places = [Place(rank, 4).among(6) for rank in range(4)]
-    assert [place.rank < place.size for place in places] == [True, True, True, False]
-    assert Place(1, 4).among(1).size == 1
+    processes = [ProcessRank(rank, 4).among(6) for rank in range(4)]
+    assert [process.rank < process.size for process in processes] == [True, True, True, False]
+    assert ProcessRank(1, 4).among(1).size == 1

@@ -173,7 +173,7 @@ def test_a_dry_run_shows_the_very_scripts_and_touches_nothing(
     assert run() == 0
     (campaign,) = campaigns(store)
     foretold = scripts(shown)
-    assert list(foretold) == ["ARRAY1", "ARRAY2", "ARRAY3", "KEEPER"]
+    assert list(foretold) == ["ARRAY1", "ARRAY2", "ARRAY3", "MONITOR"]
     names = {"101": "ARRAY1", "102": "ARRAY2", "103": "ARRAY3"}
     for number, text in zip((101, 102, 103, 104), foretold.values(), strict=True):
         real = "\n".join(queue.script(number)).replace(campaign.id, "ID")
@@ -241,7 +241,7 @@ def test_a_second_command_submits_no_stage_twice(
     assert run() == 0
     second = campaigns(store)[1]
     (again,) = second.rounds()
-    assert (again.arrays, again.keeper) == ((), "105")
+    assert (again.arrays, again.monitor) == ((), "105")
     assert queue.options(105)["dependency"] == "afterany:101:102:103"
     assert "5 stages that jobs of other campaigns make already are waited for" in capsys.readouterr().err
 
@@ -324,8 +324,8 @@ def test_one_waits_for_what_is_made_before_the_display_is_there_too(
 ) -> None:
     from benchmark import report
 
-    def fast(campaign: Campaign, keys: Sequence[str]) -> Round:
-        made = submit_round(campaign, keys)
+    def fast(campaign: Campaign, keys: Sequence[str], afterwards: Any) -> Round:
+        made = submit_round(campaign, keys, afterwards)
         assert run("--executor", "inline", "--no-mlflow", "--quiet", cluster=False) == 0
         return made
 

@@ -18,7 +18,7 @@ from benchmark.store import Store
 T = TypeVar("T")
 WALK = Path(__file__).parent / "walk"
 PATIENCE = 180.0  # seconds; most things take a tenth of it on an idle machine
-PRESET = {
+CLUSTER = {
     "backoff_seconds": 1,
     "signal_seconds": 20,
     "environment": {"BENCHMARK_DEVICE": "cpu"},
@@ -51,8 +51,8 @@ class Bench:
     ) -> None:
         self.folder, self.store = folder, Store(folder / "store")
         self.table, self.selection = table, ("--profile", "smoke", *selection)
-        self._preset = folder / "preset.yaml"
-        self._preset.write_text(yaml.safe_dump(PRESET))
+        self._cluster = folder / "cluster.yaml"
+        self._cluster.write_text(yaml.safe_dump(CLUSTER))
         self.faults = folder / "faults"
         self.faults.mkdir()
         self.environment = os.environ | {
@@ -81,7 +81,7 @@ class Bench:
         return out
 
     def run_options(self) -> list[str]:
-        slurm = ["--executor", "slurm", "--cluster", str(self._preset)]
+        slurm = ["--executor", "slurm", "--cluster", str(self._cluster)]
         return ["--table", self.table, *self.selection, "--no-mlflow", *slurm]
 
     def submit(self, *more: str) -> Campaign:

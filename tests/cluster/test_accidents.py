@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.execute.cluster.queue import look
-from benchmark.execute.cluster.queued import queued
+from benchmark.execute.cluster.queue import look, queued
 from benchmark.store import Store
 from tests.benchmark.processes import alive, family, parent
 from tests.cluster.conftest import Lab

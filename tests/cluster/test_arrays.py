@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from benchmark.execute.cluster.arrange import largest_array
 from benchmark.execute.cluster.campaign import Campaign, described, write
+from benchmark.execute.cluster.cluster_file import cluster_file_of
 from benchmark.execute.cluster.code import freeze
-from benchmark.execute.cluster.outlook import largest_array
-from benchmark.execute.cluster.presets import preset_of
+from benchmark.execute.cluster.keeper import CampaignMonitor
 from benchmark.execute.cluster.submit import submit_round
 from benchmark.execute.messages import Job
 from benchmark.store import Store
@@ -69,12 +70,12 @@ def job(store: Store, key: str, function: str, *inputs: str, **params: Any) -> J
     )
 
 
-def submitted(store: Store, jobs: list[Job], **preset: Any) -> Campaign:
+def submitted(store: Store, jobs: list[Job], **cluster: Any) -> Campaign:
     resources = {"default": {"time": "00:10:00", "memory": "500M", "max_running": 2}}
     campaign = described(
         store,
         jobs,
-        preset=preset_of({"signal_seconds": 30, "resources": resources, **preset}, "preset"),
+        cluster=cluster_file_of({"signal_seconds": 30, "resources": resources, **cluster}, "preset"),
         code=freeze(store, [one.function for one in jobs]).folder,
         command=(),
         tables=(),
@@ -82,7 +83,7 @@ def submitted(store: Store, jobs: list[Job], **preset: Any) -> Campaign:
         tracking=None,
     )
     write(campaign, jobs)
-    submit_round(campaign, campaign.stages)
+    submit_round(campaign, campaign.stages, CampaignMonitor(str(campaign.folder)))
     return campaign
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmark.config import load_profile, resolve
 from benchmark.datasets import Dataset, TrainingView, load_dataset
-from benchmark.ranks import ALONE, Place
+from benchmark.ranks import ALONE, ProcessRank
 from benchmark.registry import Cell, methods
 from benchmark.relocated import load_function
 from benchmark.splits import splits
@@ -24,7 +24,7 @@ class FakeContext:
     inputs: Mapping[str, Path] = field(default_factory=dict)
     hints: Mapping[str, Any] = field(default_factory=dict)
     device: str = "cpu"
-    place: Place = ALONE
+    process: ProcessRank = ALONE
     stop_after: int | None = None
     data: Dataset | None = None
     curves: dict[int, dict[str, float]] = field(default_factory=dict)

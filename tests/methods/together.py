@@ -15,7 +15,7 @@ import torch
 
 from benchmark.datasets import load_dataset
 from benchmark.execute.context import Follower
-from benchmark.ranks import find_place
+from benchmark.ranks import find_process_rank
 from benchmark.relocated import load_function
 from benchmark.stage import StageContext, StageInterrupted
 from methods.training import distributed
@@ -57,9 +57,9 @@ def make_all(context: StageContext) -> Mapping[str, Any]:
 def main() -> None:
     torch.set_num_threads(1)
     folder = Path(sys.argv[1])
-    context = FakeContext(folder.parent, place=find_place())
+    context = FakeContext(folder.parent, process=find_process_rank())
     assert context.scratch == folder
-    print(json.dumps(distributed.together(make_all)(context)), flush=True)
+    print(json.dumps(distributed.distributed_stage(make_all)(context)), flush=True)
 
 
 if __name__ == "__main__":

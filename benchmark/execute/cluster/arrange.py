@@ -1,12 +1,16 @@
-"""Which stages go into which job array, and which arrays wait for which."""
+"""What a round is made of: which stages go into which job array, and which arrays wait for which."""
 
 import dataclasses
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from benchmark.execute.cluster.presets import Preset, ResourceClass
+from benchmark.errors import BenchmarkError
+from benchmark.execute.cluster.campaign import Campaign, owner
+from benchmark.execute.cluster.cluster_file import ClusterFile, ResourceClass
+from benchmark.execute.cluster.queue import Queue, ask, living
 from benchmark.execute.messages import Job
 
 
@@ -39,7 +43,7 @@ class Batch:
 
 
 def arrange(
-    jobs: Sequence[Job], preset: Preset, largest: int, queued: Mapping[str, str] | None = None
+    jobs: Sequence[Job], cluster: ClusterFile, largest: int, queued: Mapping[str, str] | None = None
 ) -> tuple[Batch, ...]:
     """Return the arrays that make some stages, in an order in which they can be submitted.
 
@@ -49,11 +53,11 @@ def arrange(
 
     Args:
         jobs: in topological order; inputs outside of it are complete or queued.
-        preset: the cluster file, for its classes.
+        cluster: the cluster file, for its classes.
         largest: elements of an array.
         queued: stage -> job that makes it already.
     """
-    return _Arranger(jobs, preset, largest, queued or {}).batches()
+    return _Arranger(jobs, cluster, largest, queued or {}).batches()
 
 
 def layout_of(resources: ResourceClass, shares: int) -> Layout:
@@ -68,22 +72,22 @@ def layout_of(resources: ResourceClass, shares: int) -> Layout:
 
 
 class _Arranger:
-    def __init__(self, jobs: Sequence[Job], preset: Preset, largest: int, queued: Mapping[str, str]) -> None:
-        self._jobs, self._preset, self._largest, self._queued = jobs, preset, largest, queued
+    def __init__(self, jobs: Sequence[Job], cluster: ClusterFile, largest: int, queued: Mapping[str, str]) -> None:
+        self._jobs, self._cluster, self._largest, self._queued = jobs, cluster, largest, queued
         self._made: list[Batch] = []
         self._place: dict[str, int] = {}  # stage -> position of its batch
         self._ends: dict[str, tuple[int, ...]] = {}  # class with a limit -> last batch of each of its lanes
 
     def batches(self) -> tuple[Batch, ...]:
         for level in _levels(self._jobs):
-            for resources in dict.fromkeys(self._preset.class_of(job.kind) for job in level):
-                own = [job for job in level if self._preset.class_of(job.kind) == resources]
+            for resources in dict.fromkeys(self._cluster.class_of(job.kind) for job in level):
+                own = [job for job in level if self._cluster.class_of(job.kind) == resources]
                 self._append(resources, [self._batch(resources, *chunk) for chunk in self._chunks(resources, own)])
         return tuple(self._made)
 
     def _chunks(self, resources: str, jobs: Sequence[Job]) -> Iterator[tuple[Layout, Sequence[Job]]]:
         """Yield jobs in almost equal pieces that fit an array; those that can start early, and long ones, first."""
-        layouts = {job.key: layout_of(self._preset.resources[resources], job.shares) for job in jobs}
+        layouts = {job.key: layout_of(self._cluster.resources[resources], job.shares) for job in jobs}
         for layout in dict.fromkeys(layouts.values()):
             own = [job for job in jobs if layouts[job.key] == layout]
             own.sort(key=lambda job: (max(self._parents(job), default=-1), -job.cost))
@@ -100,7 +104,7 @@ class _Arranger:
         return Batch(resources, layout, tuple(jobs), after=tuple(sorted(after)), after_jobs=tuple(elsewhere))
 
     def _append(self, resources: str, batches: Sequence[Batch]) -> None:
-        limit, first = self._preset.resources[resources].max_running, len(self._made)
+        limit, first = self._cluster.resources[resources].max_running, len(self._made)
         for position, batch in enumerate(batches):
             limited = batch if limit is None else self._in_lane(resources, batch, position, len(batches), limit)
             self._place |= dict.fromkeys((job.key for job in batch.jobs), len(self._made))
@@ -126,3 +130,59 @@ def _levels(jobs: Sequence[Job]) -> list[list[Job]]:
             levels.append([])
         levels[depth[job.key]].append(job)
     return levels
+
+
+_LARGEST = re.compile(r"^MaxArraySize\s*=\s*(\d+)", re.MULTILINE)
+
+
+class SubmissionPlan(NamedTuple):
+    """What a round is made of.
+
+    Attributes:
+        batches: arrays to submit, in order.
+        left: stages for which there is no room in the queue.
+        relied: stage -> job of an earlier submission that makes it.
+    """
+
+    batches: tuple[Batch, ...]
+    left: tuple[str, ...]
+    relied: Mapping[str, str]
+
+
+def submission_plan(campaign: Campaign, jobs: Mapping[str, Job], queue: Queue, largest: int) -> SubmissionPlan:
+    """Return what a round for some stages of a campaign would be made of.
+
+    Args:
+        campaign: need not be written yet.
+        jobs: the wanted stages by key.
+        queue: what Slurm has in its queue.
+        largest: elements of an array.
+    """
+    store = campaign.store
+    relied = {key: job for key in campaign.stages if (job := living(store, key, queue))}
+    wanted = [key for key in campaign.stages if key in jobs and key not in relied and not store.find(key)]
+    room = _room(campaign.cluster.max_submitted, queue, len(wanted))
+    batches = arrange([jobs[key] for key in wanted[:room]], campaign.cluster, largest, relied)
+    return SubmissionPlan(batches, tuple(wanted[room:]), relied)
+
+
+def ours(queue: Queue) -> list[str]:
+    """Return the jobs of campaigns, of any store, that run or wait."""
+    return [job.id for job in queue.jobs.values() if job.alive and owner(job.name)]
+
+
+def largest_array() -> int:
+    """Return how many elements an array may have in this cluster. Raises BenchmarkError where Slurm does not say."""
+    answer = ask("scontrol", "show", "config")
+    found = _LARGEST.search(answer.text)
+    if found is None:
+        reason = answer.error or "there is no MaxArraySize in its configuration"
+        raise BenchmarkError(
+            f"Slurm does not say how large an array may be ({reason}); give max_array_size in the cluster file."
+        )
+    return max(1, int(found[1]))  # 0 switches arrays off
+
+
+def _room(limit: int | None, queue: Queue, wanted: int) -> int:
+    """Return how many of the wanted stages fit into the queue, beside what is there and the monitor."""
+    return wanted if limit is None else max(0, limit - len(ours(queue)) - 1)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.errors import BenchmarkError
-from benchmark.execute.cluster.presets import Preset, preset_of
+from benchmark.execute.cluster.cluster_file import ClusterFile, cluster_file_of
 from benchmark.execute.cluster.rounds import Round, next_round, rounds_in
 from benchmark.execute.executors import new_campaign_id
 from benchmark.execute.messages import Job
@@ -37,7 +37,7 @@ class Campaign:
         command: the command line.
         directory: where it was given: relative paths in settings start there.
         root: absolute folder of the store.
-        preset: the cluster file.
+        cluster: the cluster file.
         code: folder of the code as it was then.
         tracking: URI of MLflow; ``None`` where the jobs are to tell it nothing.
         tables: names or absolute paths of the table files.
@@ -52,7 +52,7 @@ class Campaign:
     command: tuple[str, ...]
     directory: Path
     root: Path
-    preset: Preset
+    cluster: ClusterFile
     code: Path
     tracking: str | None
     tables: tuple[str, ...]
@@ -104,7 +104,7 @@ def described(
     store: Store,
     jobs: Sequence[Job],
     *,
-    preset: Preset,
+    cluster: ClusterFile,
     code: Path,
     command: Sequence[str],
     tables: Sequence[str],
@@ -121,7 +121,7 @@ def described(
         command=tuple(command),
         directory=Path.cwd(),
         root=store.root.absolute(),
-        preset=preset,
+        cluster=cluster,
         code=code,
         tracking=tracking,
         tables=tuple(tables),
@@ -164,8 +164,8 @@ def campaigns(store: Store) -> list[Campaign]:
 
 def _content(campaign: Campaign) -> dict[str, Any]:
     plain = {name: str(value) if isinstance(value, Path) else value for name, value in vars(campaign).items()}
-    del plain["folder"]
-    return {"id": campaign.id, **plain, "preset": campaign.preset.as_json()}
+    del plain["folder"], plain["cluster"]
+    return {"id": campaign.id, **plain, "preset": campaign.cluster.as_json()}  # its name in every campaign so far
 
 
 def _campaign(folder: Path, content: Mapping[str, Any]) -> Campaign:
@@ -177,7 +177,7 @@ def _campaign(folder: Path, content: Mapping[str, Any]) -> Campaign:
         command=tuple(content["command"]),
         directory=Path(content["directory"]),
         root=Path(content["root"]),
-        preset=preset_of(content["preset"], f"{folder / 'campaign.json'}: preset"),
+        cluster=cluster_file_of(content["preset"], f"{folder / 'campaign.json'}: preset"),
         code=Path(content["code"]),
         tracking=content["tracking"],
         tables=tuple(content["tables"]),

@@ -5,9 +5,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 from benchmark.errors import BenchmarkError
 from benchmark.execute.cluster.campaign import Campaign, campaigns, folder_of_campaigns, owner
-from benchmark.execute.cluster.queue import Queue, QueuedJob, look
-from benchmark.execute.cluster.queued import queued
-from benchmark.execute.cluster.slurm import ask
+from benchmark.execute.cluster.queue import Queue, QueuedJob, ask, look, queued
 from benchmark.execute.executors import Cancelled
 from benchmark.execute.stage_status import mark_cancelled
 from benchmark.store import Store
@@ -57,7 +55,7 @@ class _Chosen:
                 mark_cancelled(self._store, key)
 
     def jobs(self) -> list[QueuedJob]:
-        """Return the living jobs of the campaigns, their keepers too, and of the single stages."""
+        """Return the living jobs of the campaigns, their monitors too, and of the single stages."""
         ids = {campaign.id for campaign in self._campaigns}
         wanted = {entry.job: entry.campaign for key in self.keys if (entry := queued(self._store, key))}
         jobs = (job for job in self._queue.jobs.values() if job.alive and owner(job.name))

@@ -1,4 +1,4 @@
-"""What the last job of a round does: it hands to Slurm what is missing for reasons of machines, or writes the tables.
+"""The campaign monitor, the last job of a round: it hands to Slurm what machines have lost, or writes the tables.
 
 A stage that failed by itself, or was cancelled, is left alone with all that rests on it: ``retry`` takes it up.
 """
@@ -11,20 +11,19 @@ from pathlib import Path
 
 from benchmark.errors import BenchmarkError
 from benchmark.execute.cluster.campaign import Campaign, load
-from benchmark.execute.cluster.history import by_machine, setbacks
-from benchmark.execute.cluster.notice import noticing
+from benchmark.execute.cluster.own_job import noticing
 from benchmark.execute.cluster.rounds import Round
-from benchmark.execute.cluster.standing import Survey, attainable, inputs_of, survey
 from benchmark.execute.cluster.submit import submit_round
+from benchmark.execute.cluster.survey import Survey, attainable, by_machine, inputs_of, setbacks, survey
 from benchmark.execute.cluster.task import say
-from benchmark.execute.stage_status import Standing
+from benchmark.execute.stage_status import StageStatus
 from benchmark.wording import plural
 
 PATIENCE = 600.0  # seconds that a controller which is away has to come back
 PAUSE = 10.0  # seconds between two questions
 
 
-class Keeper:
+class CampaignMonitor:
     """The callable of the job that looks after a campaign once the others of its round have ended.
 
     Args:
@@ -38,6 +37,9 @@ class Keeper:
         """Begin another round, or end the campaign."""
         with noticing():  # it is quick: a warning of the time limit should not stop it
             keep(load(Path(self.campaign)))
+
+
+Keeper = CampaignMonitor  # what the pickles of older jobs name
 
 
 def keep(campaign: Campaign) -> None:
@@ -55,7 +57,7 @@ def keep(campaign: Campaign) -> None:
             say(f"the others were not: {made.error}")
         return
     if any(stage.state in {"queued", "running"} for stage in seen.stages.values()):
-        say("other jobs are at work on what is missing; the keeper of their round goes on")
+        say("other jobs are at work on what is missing; the campaign monitor of their round goes on")
         return
     for key, stage in seen.stages.items():
         if stage.state != "done":
@@ -83,37 +85,38 @@ def recoverable(campaign: Campaign, inputs: Mapping[str, Collection[str]], seen:
     """
     rounds = campaign.rounds()
 
-    def accepted(key: str, stage: Standing) -> bool:
+    def accepted(key: str, stage: StageStatus) -> bool:
         times = sum(key in made.tasks for made in rounds)
-        return not (_final(stage) or times > campaign.preset.retries or _worn_out(campaign, key))
+        return not (_final(stage) or times > campaign.cluster.retries or _worn_out(campaign, key))
 
     return attainable(inputs, seen.stages, accepted)
 
 
-def _final(stage: Standing) -> bool:
+def _final(stage: StageStatus) -> bool:
     """Return whether a stage stands as its user or its own function has left it."""
     return stage.state == "cancelled" or (stage.state == "failed" and not stage.by_machine)
 
 
 def _worn_out(campaign: Campaign, key: str) -> bool:
-    return setbacks(campaign.store, key).faults > campaign.preset.retries
+    return setbacks(campaign.store, key).faults > campaign.cluster.retries
 
 
 def _next_round(campaign: Campaign, wanted: list[str]) -> Round:
     code = campaign.rounds()[-1].code
     avoided = set(_bad_nodes(campaign, wanted))
+    monitor = CampaignMonitor(str(campaign.folder))
     try:
-        return submit_round(campaign, wanted, code=code, exclude=avoided)
+        return submit_round(campaign, wanted, monitor, code=code, exclude=avoided)
     except BenchmarkError:
         if not avoided:
             raise
-        return submit_round(campaign, wanted, code=code)  # perhaps there are no others
+        return submit_round(campaign, wanted, monitor, code=code)  # perhaps there are no others
 
 
 def _bad_nodes(campaign: Campaign, keys: list[str]) -> Iterator[str]:
     """Yield the nodes on which stages that are not complete have died; of several nobody knows which one it was."""
     for key in keys:
-        shared = campaign.preset.resources[campaign.preset.class_of(campaign.job(key).kind)].nodes > 1
+        shared = campaign.cluster.resources[campaign.cluster.class_of(campaign.job(key).kind)].nodes > 1
         for record in campaign.store.attempts(key):
             if by_machine(record) and record.get("node") and not shared:
                 yield record["node"]

@@ -6,9 +6,8 @@ from pathlib import Path
 
 from benchmark.execute.cluster.campaign import Campaign, campaigns, folder_of_campaigns, load
 from benchmark.execute.cluster.cancelling import cancel
-from benchmark.execute.cluster.history import job_logs
-from benchmark.execute.cluster.queued import queued
-from benchmark.execute.cluster.standing import Answered
+from benchmark.execute.cluster.queue import queued
+from benchmark.execute.cluster.survey import SlurmAnswer, job_logs
 from benchmark.execute.executors import Cancelled, HandedOver
 from benchmark.store import Store
 
@@ -27,8 +26,8 @@ class SlurmCampaigns:
         entry = queued(self.store, key)
         return entry.job if entry else ""
 
-    def ask(self, keys: Iterable[str]) -> Answered:
-        return Answered(self.store, keys)
+    def ask(self, keys: Iterable[str]) -> SlurmAnswer:
+        return SlurmAnswer(self.store, keys)
 
     def logs(self, key: str) -> list[Path]:
         return [path for campaign in self.campaigns() if key in campaign.stages for path in job_logs(campaign, key)]

@@ -1,13 +1,67 @@
-"""A job that speaks to Slurm about itself: am I being ended, start me again, later and elsewhere."""
+"""A job and Slurm about each other: signals that its time is nearly over or that it is ended; start me again, later."""
 
 import os
+import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import NamedTuple
 
-from benchmark.execute.cluster.notice import ENDING, WARNING, deaf_children
-from benchmark.execute.cluster.slurm import Answer, ask
+from benchmark.execute.cluster.queue import Answer, ask
+
+WARNING = signal.SIGUSR2  # what jobs are submitted to get before their time limit
+ENDING = signal.SIGTERM
+
+
+class Notice:
+    """Whether, and when, Slurm told this process to come to an end."""
+
+    def __init__(self) -> None:
+        self._came: dict[int, float] = {}
+
+    @property
+    def given(self) -> bool:
+        return bool(self._came)
+
+    @property
+    def warned(self) -> bool:
+        """Whether the time limit comes near, or the job is to make room for another; it may start again."""
+        return WARNING in self._came
+
+    def age(self) -> float:
+        """Return the seconds since the first signal; 0 without one."""
+        return time.monotonic() - min(self._came.values()) if self._came else 0.0
+
+    def came(self, number: int, frame: FrameType | None = None) -> None:  # noqa: ARG002 - what signal calls it with
+        self._came.setdefault(number, time.monotonic())
+
+
+@contextmanager
+def noticing() -> Iterator[Notice]:
+    """Take Slurm's signals as a notice instead of dying from them."""
+    notice = Notice()
+    before = {number: signal.signal(number, notice.came) for number in (WARNING, ENDING)}
+    try:
+        yield notice
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def block_signals(*signals: signal.Signals) -> Iterator[None]:
+    """Start processes meanwhile that do not hear these signals: Slurm sends them to every process of a job.
+
+    For this process they are only put off.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
 
 PERSISTENCE = 60.0  # seconds that a controller which is away has to come back
 PAUSE = 2.0  # seconds between two questions
@@ -99,5 +153,5 @@ class OwnJob(NamedTuple):
 
 def _ask(*command: str) -> Answer:
     """Ask in a way that the end of this very job does not cut off."""
-    with deaf_children(WARNING, ENDING):
+    with block_signals(WARNING, ENDING):
         return ask(*command)

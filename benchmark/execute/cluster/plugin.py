@@ -32,10 +32,10 @@ class SlurmPlugin:
     def configured(self, values: Mapping[str, Any]) -> "SlurmRun":
         if values["cluster"] is None:
             raise click.UsageError("--executor slurm needs --cluster FILE, as in --cluster slurm/local.yaml.")
-        from benchmark.execute.cluster.presets import load_preset
+        from benchmark.execute.cluster.cluster_file import load_cluster_file
         from benchmark.execute.cluster.submission import SlurmRun
 
-        return SlurmRun(load_preset(values["cluster"]), values["wait"])
+        return SlurmRun(load_cluster_file(values["cluster"]), values["wait"])
 
     def campaigns(self, store: "Store") -> "SlurmCampaigns":
         from benchmark.execute.cluster.manager import SlurmCampaigns

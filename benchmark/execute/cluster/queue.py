@@ -1,15 +1,63 @@
-"""What Slurm says of jobs: one question for all of them. Silence, errors and missing accounting are answers.
+"""What Slurm says of jobs: one question for all of them; and which of them is to make a stage.
 
-Slurm gives numbers out again, so whoever looks a job up compares its name as well.
+Every command gets an answer in time, be it that there is none: silence, errors and missing accounting are answers.
+Slurm gives numbers out again, so whoever looks a job up compares its name as well. The job of a stage is noted in
+``work/<key>/queued.json``, so that runs that share a store submit no stage twice.
 """
 
 import os
 import re
+import shutil
+import subprocess
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from benchmark.execute.cluster.slurm import ask
+from benchmark.execute.cluster.campaign import owner
+from benchmark.files import canonical_json, read_json, write_text
+from benchmark.store import Store
+
+PATIENCE = 20.0  # seconds
+_FORMATS = ("SQUEUE_", "SACCT_")  # a user's own habits: other columns, fewer partitions
+
+
+class Answer(NamedTuple):
+    """What a command printed, or in one line why it could not be had."""
+
+    text: str
+    error: str = ""
+
+
+def ask(*command: str, patience: float = PATIENCE) -> Answer:
+    """Run a command of Slurm and return its answer; never raises.
+
+    Args:
+        command: program and arguments.
+        patience: seconds after which a controller that is busy or away counts as silent.
+    """
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(_FORMATS)}
+    try:
+        done = subprocess.run(
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=patience,
+            check=False,
+        )
+    except FileNotFoundError:
+        return Answer("", f"{command[0]} is not installed here")
+    except subprocess.TimeoutExpired:
+        return Answer("", f"{command[0]} did not answer within {patience:.0f} s")
+    except OSError as error:
+        return Answer("", f"{command[0]} cannot be run: {error.strerror}")
+    if done.returncode:
+        lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+        return Answer(done.stdout, f"{command[0]}: {lines[-1]}")
+    return Answer(done.stdout)
+
 
 ENDED = frozenset(
     {"BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "LAUNCH_FAILED", "NODE_FAIL", "OUT_OF_MEMORY"}
@@ -112,3 +160,32 @@ def _accounted(job_id: str, state: str, node: str, name: str) -> QueuedJob:
     word, _, canceller = state.partition(" by ")
     by_hand = canceller == str(os.getuid())
     return QueuedJob(job_id, word, "", "" if node == "None assigned" else node, name, by_hand)
+
+
+class Queued(NamedTuple):
+    """A job that is to make a stage: its campaign, the round, Slurm's name for it, when it was submitted."""
+
+    campaign: str
+    round: int
+    job: str
+    submitted: float
+
+
+def queued(store: Store, key: str) -> Queued | None:
+    """Return the job that was last submitted for a stage that is not complete; it may have ended since."""
+    content = read_json(store.work(key) / "queued.json")
+    return Queued(**content) if isinstance(content, dict) and set(content) == set(Queued._fields) else None
+
+
+def note(store: Store, key: str, entry: Queued) -> None:
+    """Write down which job makes a stage."""
+    write_text(store.work(key) / "queued.json", canonical_json(entry._asdict()), durable=False)
+    if store.find(key):  # it was fast: its work folder has gone, and should not come back
+        shutil.rmtree(store.work(key), ignore_errors=True)
+
+
+def living(store: Store, key: str, queue: Queue) -> str | None:
+    """Return the job that makes a stage, or will. Slurm gives numbers out again, so its name must be right as well."""
+    entry = None if store.find(key) else queued(store, key)
+    job = queue.jobs.get(entry.job) if entry else None
+    return job.id if job and entry and job.alive and owner(job.name) == entry.campaign else None

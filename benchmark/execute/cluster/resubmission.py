@@ -7,14 +7,14 @@ import click
 from benchmark.errors import Exit
 from benchmark.execute.cluster.campaign import Campaign, owner
 from benchmark.execute.cluster.code import freeze
+from benchmark.execute.cluster.keeper import CampaignMonitor
 from benchmark.execute.cluster.preview import overview
-from benchmark.execute.cluster.queue import look
+from benchmark.execute.cluster.queue import ask, look
 from benchmark.execute.cluster.rounds import Round
-from benchmark.execute.cluster.slurm import ask
-from benchmark.execute.cluster.standing import attainable, inputs_of, survey
 from benchmark.execute.cluster.submit import submit_round
+from benchmark.execute.cluster.survey import attainable, inputs_of, survey
 from benchmark.execute.executors import HandedOver
-from benchmark.execute.stage_status import Standing
+from benchmark.execute.stage_status import StageStatus
 
 
 def resubmit(campaign: Campaign, keys: Sequence[str], *, failed: bool, cancelled: bool) -> HandedOver | None:
@@ -45,7 +45,7 @@ def _submitted(campaign: Campaign, keys: Sequence[str], *, failed: bool, cancell
     stages = survey(campaign.store, inputs).stages
     meant = _related(inputs, keys)
 
-    def accepted(key: str, stage: Standing) -> bool:
+    def accepted(key: str, stage: StageStatus) -> bool:
         if key in meant:
             return True
         own_end = (stage.state == "failed" and not stage.by_machine and not failed) or (
@@ -58,7 +58,7 @@ def _submitted(campaign: Campaign, keys: Sequence[str], *, failed: bool, cancell
         return None
     jobs = {key: campaign.job(key) for key in wanted}
     code = freeze(campaign.store, [job.function for job in jobs.values()]).folder
-    made = submit_round(campaign, wanted, code=code)
+    made = submit_round(campaign, wanted, CampaignMonitor(str(campaign.folder)), code=code)
     click.echo(f"round {made.number} of campaign {campaign.id}: {len(made.tasks)} of {len(inputs)} stages submitted")
     click.echo("\n".join(overview(made, jobs)), err=True)
     if made.error:

@@ -53,7 +53,7 @@ class Round:
         code: folder of the code that the jobs run.
         submitted: seconds since the epoch.
         arrays: in the order in which they were submitted.
-        keeper: Slurm's number of the job that looks after the campaign once they have ended; ``None`` without one.
+        monitor: Slurm's number of the job that looks after the campaign once they have ended; ``None`` without one.
         left: stages for a later round, as no more fitted into the queue.
         error: why stages beside these were not submitted.
     """
@@ -63,7 +63,7 @@ class Round:
     code: Path
     submitted: float
     arrays: tuple[Array, ...] = ()
-    keeper: str | None = None
+    monitor: str | None = None
     left: tuple[str, ...] = ()
     error: str = ""
 
@@ -81,6 +81,7 @@ class Round:
         """Write ``arrays.json``."""
         content = dataclasses.asdict(self) | {"code": str(self.code)}
         del content["number"], content["folder"]
+        content["keeper"] = content.pop("monitor")  # its name in the files, which jobs of older code read too
         write_json(self.folder / "arrays.json", content)
 
 
@@ -104,8 +105,8 @@ def _round(folder: Path) -> Round | None:
     if not isinstance(content, dict):
         return None
     arrays = (Array(**{name: _frozen(value) for name, value in one.items()}) for one in content.pop("arrays"))
-    code, left = Path(content.pop("code")), tuple(content.pop("left"))
-    return Round(int(folder.name), folder, code, arrays=tuple(arrays), left=left, **content)
+    code, left, monitor = Path(content.pop("code")), tuple(content.pop("left")), content.pop("keeper")
+    return Round(int(folder.name), folder, code, arrays=tuple(arrays), left=left, monitor=monitor, **content)
 
 
 def _frozen(value: Any) -> Any:

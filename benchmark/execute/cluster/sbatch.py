@@ -15,7 +15,7 @@ from submitit.core.utils import FailedJobError, FailedSubmissionError
 
 from benchmark.errors import BenchmarkError
 from benchmark.execute.cluster.arrange import Layout
-from benchmark.execute.cluster.presets import Preset, ResourceClass
+from benchmark.execute.cluster.cluster_file import ClusterFile, ResourceClass
 
 _OF_JOBS = ("SLURM_", "SLURMD_", "SRUN_", "SBATCH_", "SUBMITIT_")
 _DATA = "BENCHMARK_DATA_"
@@ -27,7 +27,7 @@ class Request:
 
     Attributes:
         name: of its jobs.
-        preset: the cluster file.
+        cluster: the cluster file.
         needs: what each element needs.
         layout: processes of each element.
         code: folder of the code that it runs.
@@ -39,7 +39,7 @@ class Request:
     """
 
     name: str
-    preset: Preset
+    cluster: ClusterFile
     needs: ResourceClass
     layout: Layout
     code: Path
@@ -75,42 +75,42 @@ class Request:
         return executor
 
     def _parameters(self, count: int) -> dict[str, Any]:
-        preset, needs, layout = self.preset, self.needs, self.layout
+        cluster, needs, layout = self.cluster, self.needs, self.layout
         gpus = -(-needs.gpus * layout.processes // needs.processes)  # a smaller team has its share of them
         return {
             "job_name": self.name,
-            "partition": needs.partition or preset.partition,
-            "account": preset.account,
-            "qos": preset.qos,
-            "constraint": preset.constraint,
-            "exclude": ",".join(filter(None, [preset.exclude, *sorted(self.exclude)])) or None,
+            "partition": needs.partition or cluster.partition,
+            "account": cluster.account,
+            "qos": cluster.qos,
+            "constraint": cluster.constraint,
+            "exclude": ",".join(filter(None, [cluster.exclude, *sorted(self.exclude)])) or None,
             "time": needs.minutes,
             "nodes": layout.nodes,
             "ntasks_per_node": layout.processes,
             "cpus_per_task": needs.cpus,
             "mem": needs.memory,
             "gpus_per_node": (f"{needs.gpu_type}:{gpus}" if needs.gpu_type else gpus) if gpus else None,
-            "signal_delay_s": preset.signal_seconds,
+            "signal_delay_s": cluster.signal_seconds,
             "dependency": f"afterany:{':'.join(self.after)}" if self.after else None,
             "array_parallelism": self.parallel or count,
             "wckey": None,  # submitit's own would be refused where keys are checked
             "srun_args": [f"--cpus-per-task={needs.cpus}"],  # srun stopped asking sbatch for it in Slurm 22.05
             "setup": list(self._setup()),
-            "additional_parameters": {"requeue": True, "chdir": str(self.code), **preset.extra, **needs.extra},
+            "additional_parameters": {"requeue": True, "chdir": str(self.code), **cluster.extra, **needs.extra},
         }
 
     def _setup(self) -> Iterator[str]:
         """Yield what the script does before the job's own process starts."""
         yield "set -e"
-        yield from (_exported(name, value) for name, value in {**_absolute_data(), **self.preset.environment}.items())
+        yield from (_exported(name, value) for name, value in {**_absolute_data(), **self.cluster.environment}.items())
         if not self.tracked:
             yield "unset MLFLOW_TRACKING_URI"
-        yield from self.preset.setup
+        yield from self.cluster.setup
         yield f"cd {shlex.quote(str(self.code))}"  # the working directory comes first where Python looks for modules
         yield f"export PYTHONPATH={shlex.quote(str(self.code))}${{PYTHONPATH:+:$PYTHONPATH}}"
 
     def _python(self) -> str:
-        return f"{self.preset.container} {self.preset.python or shlex.quote(sys.executable)}".strip()
+        return f"{self.cluster.container} {self.cluster.python or shlex.quote(sys.executable)}".strip()
 
 
 class _Executor(SlurmExecutor):

@@ -10,8 +10,9 @@ import click
 
 from benchmark.errors import BenchmarkError, Exit
 from benchmark.execute.cluster.campaign import Campaign, described, write
+from benchmark.execute.cluster.cluster_file import DEFAULT, MONITOR, ClusterFile
 from benchmark.execute.cluster.code import Frozen, expected, freeze
-from benchmark.execute.cluster.presets import DEFAULT, KEEPER, Preset
+from benchmark.execute.cluster.keeper import CampaignMonitor
 from benchmark.execute.cluster.preview import overview, preview
 from benchmark.execute.cluster.rounds import Round
 from benchmark.execute.cluster.submit import submit_round
@@ -31,16 +32,16 @@ from benchmark.wording import plural
 class SlurmRun:
     """The configured executor: what to ask of Slurm, and whether to wait for the jobs."""
 
-    preset: Preset
+    cluster: ClusterFile
     wait: bool
     workers: None = None  # as many as Slurm lets run
     again: None = None  # campaigns serve ``retry``
 
     def preview(self, request: RunRequest) -> str:
-        return previewed(request, self.preset)
+        return previewed(request, self.cluster)
 
     def make(self, request: RunRequest) -> Session | HandedOver:
-        campaign, made = submitted(request, self.preset)
+        campaign, made = submitted(request, self.cluster)
         if not self.wait:
             return HandedOver(len(made.tasks), Exit.INCOMPLETE if made.error else Exit.OK)
         session = awaited(request, campaign)
@@ -50,17 +51,17 @@ class SlurmRun:
         return session
 
 
-def previewed(request: RunRequest, preset: Preset) -> str:
+def previewed(request: RunRequest, cluster: ClusterFile) -> str:
     """Return what ``submitted`` would hand to Slurm; touches nothing."""
     _check_place(request.store)
     jobs = _jobs(request)
     frozen = expected(request.store, _functions(jobs))
-    campaign = _campaign(request, jobs, preset, frozen.folder)
+    campaign = _campaign(request, jobs, cluster, frozen.folder)
     head = f"would submit {_stages(len(jobs))} with {_size(frozen)} of code, which would be kept in {frozen.folder}"
-    return "\n".join([head, *_unused(jobs, preset), preview(campaign, {job.key: job for job in jobs})])
+    return "\n".join([head, *_unused(jobs, cluster), preview(campaign, {job.key: job for job in jobs})])
 
 
-def submitted(request: RunRequest, preset: Preset) -> tuple[Campaign, Round]:
+def submitted(request: RunRequest, cluster: ClusterFile) -> tuple[Campaign, Round]:
     """Submit all stages of a plan that are not complete, and say so: the campaign on stdout, the rest on stderr.
 
     Raises:
@@ -70,16 +71,16 @@ def submitted(request: RunRequest, preset: Preset) -> tuple[Campaign, Round]:
     _check_place(store)
     store.check_writable()
     frozen = freeze(store, _functions(jobs))
-    campaign = _campaign(request, jobs, preset, frozen.folder)
+    campaign = _campaign(request, jobs, cluster, frozen.folder)
     with store.writing():
         write(campaign, jobs)
         try:
-            made = submit_round(campaign, campaign.stages)
+            made = submit_round(campaign, campaign.stages, CampaignMonitor(str(campaign.folder)))
         except BenchmarkError:
             shutil.rmtree(campaign.folder, ignore_errors=True)
             raise
     click.echo(campaign.id)
-    lines = [] if request.quiet else [*_unused(jobs, preset), *_told(campaign, made, jobs, frozen)]
+    lines = [] if request.quiet else [*_unused(jobs, cluster), *_told(campaign, made, jobs, frozen)]
     click.echo("\n".join([*lines, *_refused(campaign, made, jobs)]), err=True, nl=bool(lines or made.error))
     return campaign, made
 
@@ -114,11 +115,11 @@ def _functions(jobs: Sequence[Job]) -> list[str]:
     return [job.function for job in jobs]
 
 
-def _campaign(request: RunRequest, jobs: Sequence[Job], preset: Preset, code: Path) -> Campaign:
+def _campaign(request: RunRequest, jobs: Sequence[Job], cluster: ClusterFile, code: Path) -> Campaign:
     return described(
         request.store,
         jobs,
-        preset=preset,
+        cluster=cluster,
         code=code,
         command=["python", "-m", "benchmark", *sys.argv[1:]],
         tables=request.tables,
@@ -149,9 +150,9 @@ def _refused(campaign: Campaign, made: Round, jobs: Sequence[Job]) -> Iterator[s
         yield f"What is in the queue goes on; `{program()} retry {campaign.id}` submits the rest."
 
 
-def _unused(jobs: Sequence[Job], preset: Preset) -> Iterator[str]:
+def _unused(jobs: Sequence[Job], cluster: ClusterFile) -> Iterator[str]:
     """Name the classes of the cluster file that serve no stage: one of them may be misspelled."""
-    unused = set(preset.resources) - {job.kind for job in jobs} - {DEFAULT, KEEPER}
+    unused = set(cluster.resources) - {job.kind for job in jobs} - {DEFAULT, MONITOR}
     if unused:
         kinds = ", ".join(sorted({job.kind for job in jobs}))
         yield f"note: no stage here is of class {', '.join(sorted(unused))}; kinds of stages: {kinds}"

@@ -2,19 +2,17 @@
 
 import dataclasses
 import shutil
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from benchmark.errors import BenchmarkError
-from benchmark.execute.cluster.arrange import Batch, Layout
+from benchmark.execute.cluster.arrange import Batch, Layout, SubmissionPlan, largest_array, ours, submission_plan
 from benchmark.execute.cluster.campaign import Campaign, folder_of_campaigns, job_name
-from benchmark.execute.cluster.outlook import Outlook, largest_array, ours, outlook
-from benchmark.execute.cluster.presets import KEEPER
-from benchmark.execute.cluster.queue import look
-from benchmark.execute.cluster.queued import Queued, note
+from benchmark.execute.cluster.cluster_file import MONITOR
+from benchmark.execute.cluster.queue import Queued, look, note
 from benchmark.execute.cluster.rounds import Array, Round
 from benchmark.execute.cluster.sbatch import Request
 from benchmark.execute.cluster.task import StageTask
@@ -24,9 +22,14 @@ PATIENCE = 600.0  # seconds that another process may take to submit
 
 
 def submit_round(
-    campaign: Campaign, keys: Collection[str], *, code: Path | None = None, exclude: Collection[str] = ()
+    campaign: Campaign,
+    keys: Collection[str],
+    afterwards: Callable[[], object],
+    *,
+    code: Path | None = None,
+    exclude: Collection[str] = (),
 ) -> Round:
-    """Hand stages of a campaign to Slurm, with a keeper that runs when they have ended.
+    """Hand stages of a campaign to Slurm, with a job that looks after the campaign when they have ended.
 
     Stages that are complete, or that a living job makes, are left out; the arrays wait for those jobs. Can be called
     from within a job.
@@ -34,6 +37,7 @@ def submit_round(
     Args:
         campaign: what was submitted at once; must be written.
         keys: its stages that are wanted.
+        afterwards: what that job does; it is pickled.
         code: folder of the code to run; that of the campaign where it is not given.
         exclude: nodes to keep away from, beside those of the cluster file.
 
@@ -48,11 +52,12 @@ def submit_round(
         if queue.silence:
             raise BenchmarkError(f"Slurm does not answer, so nothing was submitted: {queue.silence}.")
         jobs = {key: campaign.job(key) for key in campaign.stages if key in keys}
-        what = outlook(campaign, jobs, queue, campaign.preset.max_array_size or largest_array())
+        what = submission_plan(campaign, jobs, queue, campaign.cluster.max_array_size or largest_array())
         made = dataclasses.replace(campaign.add_round(code or campaign.code), left=what.left)
         try:
             made = _with_arrays(campaign, made, what, exclude)
-            made = _with_keeper(campaign, made, awaited(made, what) or (ours(queue) if what.left else []), exclude)
+            after = awaited(made, what) or (ours(queue) if what.left else [])
+            made = _with_monitor(made, monitor_request(campaign, made, after, exclude), afterwards)
         except BenchmarkError:
             shutil.rmtree(made.folder, ignore_errors=True)
             raise
@@ -77,8 +82,8 @@ def request(campaign: Campaign, made: Round, batch: Batch, ids: Sequence[str], e
     """Return what Slurm is asked for a batch; ``ids`` are Slurm's numbers of the batches before."""
     return Request(
         name=job_name(campaign.id, batch.resources),
-        preset=campaign.preset,
-        needs=campaign.preset.resources[batch.resources],
+        cluster=campaign.cluster,
+        needs=campaign.cluster.resources[batch.resources],
         layout=batch.layout,
         code=made.code,
         folder=made.slurm,
@@ -89,12 +94,12 @@ def request(campaign: Campaign, made: Round, batch: Batch, ids: Sequence[str], e
     )
 
 
-def keeper_request(campaign: Campaign, made: Round, after: Sequence[str], exclude: Collection[str]) -> Request:
+def monitor_request(campaign: Campaign, made: Round, after: Sequence[str], exclude: Collection[str]) -> Request:
     """Return what Slurm is asked for the job that looks after the campaign when others have ended."""
     return Request(
-        name=job_name(campaign.id, KEEPER),
-        preset=campaign.preset,
-        needs=campaign.preset.keeper,
+        name=job_name(campaign.id, MONITOR),
+        cluster=campaign.cluster,
+        needs=campaign.cluster.monitor,
         layout=Layout(1, 1),
         code=made.code,
         folder=made.slurm,
@@ -110,12 +115,12 @@ def array_of(number: str, asked: Request, batch: Batch) -> Array:
     return Array(number, asked.name, batch.resources, keys, batch.parallel, tuple(asked.after))
 
 
-def awaited(made: Round, what: Outlook) -> list[str]:
+def awaited(made: Round, what: SubmissionPlan) -> list[str]:
     """Return the jobs after which a round is over."""
     return [*(array.id for array in made.arrays), *what.relied.values()]
 
 
-def _with_arrays(campaign: Campaign, made: Round, what: Outlook, exclude: Collection[str]) -> Round:
+def _with_arrays(campaign: Campaign, made: Round, what: SubmissionPlan, exclude: Collection[str]) -> Round:
     """Submit the arrays one by one. The first that is refused ends it, and is an error if it is the first of all."""
     for batch in what.batches:
         asked = request(campaign, made, batch, [array.id for array in made.arrays], exclude)
@@ -139,14 +144,12 @@ def _submitted(campaign: Campaign, asked: Request, batch: Batch) -> Array:
     return array_of(number, asked, batch)
 
 
-def _with_keeper(campaign: Campaign, made: Round, after: Sequence[str], exclude: Collection[str]) -> Round:
-    from benchmark.execute.cluster.keeper import Keeper  # which submits rounds itself
-
+def _with_monitor(made: Round, asked: Request, afterwards: Callable[[], object]) -> Round:
     try:
-        number = keeper_request(campaign, made, after, exclude).submit([Keeper(str(campaign.folder))])
+        number = asked.submit([afterwards])
     except BenchmarkError as error:
         if not made.arrays:
             raise
         reason = f"the job that looks after the campaign was refused: {error}"
         return dataclasses.replace(made, error=f"{made.error}\n{reason}".strip())
-    return dataclasses.replace(made, keeper=number)
+    return dataclasses.replace(made, monitor=number)

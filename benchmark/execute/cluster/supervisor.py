@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmark.execute.cluster.notice import WARNING, Notice, deaf_children
+from benchmark.execute.cluster.own_job import WARNING, Notice, block_signals
 from benchmark.execute.local import LocalExecutor
 from benchmark.execute.messages import Event, Finished, Job, Started
 from benchmark.execute.records import record_end
@@ -52,7 +52,7 @@ class Supervisor:
     def _tried(self, executor: LocalExecutor, job: Job) -> Finished:
         self._end, self._job = None, job
         asked = False
-        with deaf_children(WARNING):
+        with block_signals(WARNING):
             executor.submit(job)
         while self._end is None:
             if self._notice.given and not asked:

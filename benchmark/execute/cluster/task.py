@@ -15,10 +15,9 @@ import click
 
 from benchmark.errors import Exit
 from benchmark.execute.cluster.campaign import Campaign, load
-from benchmark.execute.cluster.history import Setbacks, own_error, setbacks
-from benchmark.execute.cluster.notice import Notice, noticing
-from benchmark.execute.cluster.own_job import OwnJob
+from benchmark.execute.cluster.own_job import Notice, OwnJob, noticing
 from benchmark.execute.cluster.supervisor import Supervisor
+from benchmark.execute.cluster.survey import Setbacks, own_error, setbacks
 from benchmark.execute.display import line_of
 from benchmark.execute.messages import Event, Finished, Job, Progress, Started
 from benchmark.execute.records import record_end
@@ -58,7 +57,7 @@ class _Work:
         self._campaign, self._store = campaign, campaign.store
         self._own, self._notice = own, notice
         self._job = campaign.job(key)
-        self._class = campaign.preset.class_of(self._job.kind)
+        self._class = campaign.cluster.class_of(self._job.kind)
 
     def run(self) -> int:
         """Make the stage, do what its end asks for, and return the exit code."""
@@ -91,16 +90,16 @@ class _Work:
 
     def _stopped(self) -> int:
         """Go on later from what was kept, unless nothing is kept however often the stage is started."""
-        preset = self._campaign.preset
-        limit = preset.resources[self._class]
-        near_limit = time.time() - self._own.began > limit.seconds - preset.signal_seconds - EARLY
-        if near_limit and self._setbacks().stops > preset.retries:
+        cluster = self._campaign.cluster
+        limit = cluster.resources[self._class]
+        near_limit = time.time() - self._own.began > limit.seconds - cluster.signal_seconds - EARLY
+        if near_limit and self._setbacks().stops > cluster.retries:
             return self._too_short(limit.time)
         return self._again("told to stop", 0.0)
 
     def _too_short(self, limit: str) -> int:
         message = (
-            f"the time limit of {limit} is too short: {self._campaign.preset.retries + 1} starts in a row have kept "
+            f"the time limit of {limit} is too short: {self._campaign.cluster.retries + 1} starts in a row have kept "
             f"nothing; raise the time of class {self._class} in the cluster file and run again"
         )
         self._record(Finished(self._job.key, "failed", message=message, fault="stage"))
@@ -109,15 +108,15 @@ class _Work:
 
     def _faulty(self, end: Finished) -> int:
         """Try again later and elsewhere, after a fault that need not be the stage's."""
-        preset = self._campaign.preset
+        cluster = self._campaign.cluster
         if end.state == "interrupted":
             end = end._replace(state="failed", message="stopped by a signal that was not Slurm's", fault="machine")
             self._record(end)
         faults = self._faults()
-        if faults > preset.retries:
+        if faults > cluster.retries:
             say(f"given up after {plural(faults, 'fault')} in a row: {end.message}")
             return Exit.INCOMPLETE
-        return self._again(end.message, preset.backoff_seconds * 2.0 ** (faults - 1), elsewhere=True)
+        return self._again(end.message, cluster.backoff_seconds * 2.0 ** (faults - 1), elsewhere=True)
 
     def _faults(self) -> int:
         """Return how many starts in a row a machine has failed, this one included."""
@@ -150,7 +149,7 @@ class _Work:
 
     def _patience(self) -> float:
         """Return how long a stage may take to save its state: Slurm must be asked before it ends the job."""
-        seconds = self._campaign.preset.signal_seconds
+        seconds = self._campaign.cluster.signal_seconds
         return max(seconds / 2, seconds - SPARE)
 
     def _obstacle(self) -> str:

@@ -5,13 +5,12 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from benchmark.execute.cluster.campaign import Campaign, owner
-from benchmark.execute.cluster.history import job_logs
 from benchmark.execute.cluster.keeper import recoverable
-from benchmark.execute.cluster.standing import Survey, inputs_of, survey
+from benchmark.execute.cluster.survey import Survey, inputs_of, job_logs, survey
 from benchmark.execute.messages import Event, Finished, Progress, Started
 from benchmark.execute.scheduler import Observer
 from benchmark.execute.session import Session
-from benchmark.execute.stage_status import Standing
+from benchmark.execute.stage_status import StageStatus
 from benchmark.files import read_json
 
 SHORTEST, LONGEST = 2.0, 60.0  # seconds between two looks
@@ -82,7 +81,7 @@ class _Watch:
             return ()
         return recoverable(self._campaign, self._inputs, seen)
 
-    def _events(self, key: str, stage: Standing, again: Collection[str]) -> Iterator[Event]:
+    def _events(self, key: str, stage: StageStatus, again: Collection[str]) -> Iterator[Event]:
         if key in self.outcomes:
             return
         attempts = self._store.attempts(key)
@@ -102,7 +101,7 @@ class _Watch:
             self._progress[key] = content["done"]
             yield Progress(key, content["done"], content["total"])
 
-    def _end(self, key: str, stage: Standing, again: Collection[str]) -> Finished | None:
+    def _end(self, key: str, stage: StageStatus, again: Collection[str]) -> Finished | None:
         """Return how a stage has ended for good, if it has: one that a machine failed may be submitted again."""
         if stage.state == "done":
             result = self._store.result(key)

@@ -62,15 +62,15 @@ def together(context: StageContext) -> Mapping[str, Any]:
 
     ``params["fate"]`` is [rank, step, what happens to it there]; it happens once.
     """
-    place, steps = context.place, context.params["steps"]
-    print(f"rank {place.rank} of {place.size}, device variables {os.environ.get('CUDA_VISIBLE_DEVICES')}")
+    process, steps = context.process, context.params["steps"]
+    print(f"rank {process.rank} of {process.size}, device variables {os.environ.get('CUDA_VISIBLE_DEVICES')}")
     checkpoint = context.scratch / "step.json"
     begin = json.loads(checkpoint.read_text()) if checkpoint.exists() else 0
     for step in range(begin, steps):
         _fate(context, step)
-        _meet(context.scratch / "meetings" / place.team / str(step), place.rank, place.size)
+        _meet(context.scratch / "meetings" / process.team / str(step), process.rank, process.size)
         context.log(step + 1, loss=1.0 / (step + 1))
-        if place.rank == 0:
+        if process.rank == 0:
             checkpoint.write_text(json.dumps(step + 1))
     (context.out / "model.txt").write_text(f"{steps}")
     return {"begin": begin, "writers": 1 if isinstance(context, Follower) else 0}
@@ -101,7 +101,7 @@ def _meet(folder: Path, rank: int, size: int) -> None:
 def _fate(context: StageContext, step: int) -> None:
     rank, when, what = context.params.get("fate", [-1, 0, ""])
     mark = context.scratch / "fate"
-    if (rank, when) != (context.place.rank, step) or mark.exists():
+    if (rank, when) != (context.process.rank, step) or mark.exists():
         return
     mark.touch()
     if what == "kill":
@@ -114,7 +114,7 @@ def _fate(context: StageContext, step: int) -> None:
 def alone(context: StageContext) -> Mapping[str, Any]:
     """Stage function of one process: says how it was started."""
     names = ("CUDA_VISIBLE_DEVICES", "BENCHMARK_DEVICE", "OMP_NUM_THREADS", "WORLD_SIZE")
-    return {"size": context.place.size, **{name: os.environ.get(name) for name in names}}
+    return {"size": context.process.size, **{name: os.environ.get(name) for name in names}}
 
 
 def side_by_side(context: StageContext) -> Mapping[str, Any]:

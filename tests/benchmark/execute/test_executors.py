@@ -14,7 +14,7 @@ import pytest
 from benchmark.errors import BenchmarkError
 from benchmark.execute import executors as registry
 from benchmark.execute.executors import executors, told
-from benchmark.execute.stage_status import Standing
+from benchmark.execute.stage_status import StageStatus
 from benchmark.execute.this_machine import LOCAL
 from benchmark.selection.executors import executor_options
 
@@ -101,7 +101,7 @@ def test_options_of_this_machine_are_refused_on_a_cluster() -> None:
     with pytest.raises(click.UsageError) as caught:
         chosen("--executor", "slurm", "--cluster", "x.yaml", "--workers", "2")
     assert caught.value.message == (
-        "--workers, --processes and --gpus belong to --executor local; on a cluster the preset says it."
+        "--workers, --processes and --gpus belong to --executor local; on a cluster its file says it."
     )
 
 
@@ -134,8 +134,8 @@ def test_packages_that_do_not_fit_are_named(install: Install, plugins: Any, mess
 
 
 def test_of_a_stage_with_two_jobs_the_one_at_work_counts() -> None:
-    lost, queued = Standing("lost", "1"), Standing("queued", "2")
-    answers: list[Any] = [SimpleNamespace(standing={"a": lost}.get), SimpleNamespace(standing={"a": queued}.get)]
+    lost, queued = StageStatus("lost", "1"), StageStatus("queued", "2")
+    answers: list[Any] = [SimpleNamespace(status={"a": lost}.get), SimpleNamespace(status={"a": queued}.get)]
     assert told(answers)("a") == queued
     assert told(answers[:1])("a") == lost
     assert told(answers)("b") is None

@@ -14,12 +14,12 @@ from benchmark.execute.attempt import make
 from benchmark.execute.follow import call, follow
 from benchmark.execute.local import LocalExecutor
 from benchmark.execute.messages import Event, Finished, Progress, Started, decode
-from benchmark.ranks import Place
+from benchmark.ranks import ProcessRank
 from benchmark.stage import Stage
 from benchmark.store import Store
 from tests.benchmark.execute.support import PATIENCE, job, stage
 
-SECOND = Place(1, 2, team="a/team of ours")
+SECOND = ProcessRank(1, 2, team="a/team of ours")
 ROOT = Path(__file__).parents[3]
 
 
@@ -28,8 +28,8 @@ def store(tmp_path: Path) -> Store:
     return Store(tmp_path / "store")
 
 
-def followed(wanted: Stage, store: Store, place: Place = SECOND) -> Finished:
-    return follow(job(wanted, store), place, lambda: False, lambda _: nullcontext())
+def followed(wanted: Stage, store: Store, process: ProcessRank = SECOND) -> Finished:
+    return follow(job(wanted, store), process, lambda: False, lambda _: nullcontext())
 
 
 def test_a_result_that_is_there_keeps_nobody_waiting(store: Store) -> None:

@@ -31,7 +31,7 @@ from benchmark.execute.executors import (
     RunRequest,
     new_campaign_id,
 )
-from benchmark.execute.stage_status import Standing, cancelled_mark, mark_cancelled
+from benchmark.execute.stage_status import StageStatus, cancelled_mark, mark_cancelled
 from benchmark.files import read_json, write_json
 from benchmark.store import Store
 
@@ -229,11 +229,11 @@ class Answer:
         self._store, self._last = store, last
         self._alive = {campaign.id for campaign in set(last.values()) if campaign.alive()}
 
-    def standing(self, key: str) -> Standing | None:
+    def status(self, key: str) -> StageStatus | None:
         campaign = self._last.get(key)
         if campaign is None:
             return None
-        said = Standing("lost", str(campaign.pid), campaign.host, campaign.id)
+        said = StageStatus("lost", str(campaign.pid), campaign.host, campaign.id)
         if campaign.id not in self._alive:
             return said._replace(detail="its process has ended")
         if self._store.locked(key):

@@ -4,14 +4,17 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 
 from benchmark.execute.attempt import make
 from benchmark.execute.cluster.campaign import Campaign, described, write
-from benchmark.execute.cluster.presets import preset_of
+from benchmark.execute.cluster.cluster_file import cluster_file_of
+from benchmark.execute.cluster.keeper import CampaignMonitor
+from benchmark.execute.cluster.rounds import Round
+from benchmark.execute.cluster.submit import submit_round
 from benchmark.execute.messages import job_of
 from benchmark.plan import Plan, build_plan
 from benchmark.store import Store
@@ -36,12 +39,12 @@ def wait_for(condition: Callable[[], T], what: str) -> T:
 class Site:
     """A store with a campaign of toys in it, as if it had been submitted."""
 
-    def __init__(self, folder: Path, preset: Mapping[str, Any] | None = None, splits: str = "S1", **toys: Any) -> None:
+    def __init__(self, folder: Path, cluster: Mapping[str, Any] | None = None, splits: str = "S1", **toys: Any) -> None:
         self.folder, self.store = folder, Store(folder / "store")
         self.plan = self._plan(splits, toys)
         given = {"backoff_seconds": 60, "signal_seconds": 20, "resources": {"default": {"time": "00:10:00"}}}
         jobs = [job_of(stage, self.plan, self.store) for stage in self.plan.stages]
-        self.campaign = self._written(jobs, {**given, **(preset or {})})
+        self.campaign = self._written(jobs, {**given, **(cluster or {})})
 
     def _plan(self, splits: str, toys: Mapping[str, Any]) -> Plan:
         settings = {f"toy.{name}": value for name, value in toys.items()}
@@ -49,11 +52,11 @@ class Site:
         table = toy.table(self.folder, splits=splits, rows=rows)
         return build_plan([table], "mini", toy.profile(self.folder), (0,), overrides=(settings,))
 
-    def _written(self, jobs: Any, preset: Mapping[str, Any]) -> Campaign:
+    def _written(self, jobs: Any, cluster: Mapping[str, Any]) -> Campaign:
         campaign = described(
             self.store,
             jobs,
-            preset=preset_of(preset, "preset"),
+            cluster=cluster_file_of(cluster, "preset"),
             code=ROOT,
             command=("run",),
             tables=(str(self.folder / "table_t.yaml"),),
@@ -62,6 +65,11 @@ class Site:
         )
         write(campaign, jobs)
         return campaign
+
+    def submit(self, keys: Collection[str] | None = None, **options: Any) -> Round:
+        """Submit stages of the campaign, all where none are named."""
+        monitor = CampaignMonitor(str(self.campaign.folder))
+        return submit_round(self.campaign, self.campaign.stages if keys is None else keys, monitor, **options)
 
     def key(self, kind: str, split: str = "") -> str:
         """Return the key of the first stage of a kind, of a split."""

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmark.execute.cluster.arrange import Batch, Layout, arrange, layout_of
-from benchmark.execute.cluster.presets import Preset, ResourceClass, preset_of
+from benchmark.execute.cluster.cluster_file import ClusterFile, ResourceClass, cluster_file_of
 from benchmark.execute.messages import Job
 
 
@@ -31,8 +31,8 @@ def job(key: str, kind: str = "train", *inputs: str, cost: float = 1.0, shares: 
     )
 
 
-def preset(**classes: Any) -> Preset:
-    return preset_of({"resources": {"default": {"time": "01:00:00"}, **classes}}, "p.yaml")
+def cluster(**classes: Any) -> ClusterFile:
+    return cluster_file_of({"resources": {"default": {"time": "01:00:00"}, **classes}}, "p.yaml")
 
 
 def keys(batches: Sequence[Batch]) -> list[list[str]]:
@@ -48,7 +48,7 @@ def test_stages_of_one_class_and_level_share_an_array_that_waits_for_its_inputs_
         job("ea", "evaluate", "ra"),
         job("eb", "evaluate", "b"),
     ]
-    batches = arrange(jobs, preset(train={}, retrain={}, evaluate={}), 1001)
+    batches = arrange(jobs, cluster(train={}, retrain={}, evaluate={}), 1001)
     assert keys(batches) == [["pretrain"], ["b"], ["a"], ["eb"], ["ra"], ["ea"]]
     assert [batch.resources for batch in batches] == ["default", "train", "train", "evaluate", "retrain", "evaluate"]
     assert [batch.after for batch in batches] == [(), (), (0,), (1,), (2,), (4,)]
@@ -56,7 +56,7 @@ def test_stages_of_one_class_and_level_share_an_array_that_waits_for_its_inputs_
 
 
 def test_kinds_without_a_class_of_their_own_share_the_arrays_of_default() -> None:
-    batches = arrange([job("a", "train"), job("b", "pretrain"), job("c", "evaluate", "a", "b")], preset(), 1001)
+    batches = arrange([job("a", "train"), job("b", "pretrain"), job("c", "evaluate", "a", "b")], cluster(), 1001)
     assert keys(batches) == [["a", "b"], ["c"]]
     assert batches[1].after == (0,)
 
@@ -64,7 +64,7 @@ def test_kinds_without_a_class_of_their_own_share_the_arrays_of_default() -> Non
 def test_an_array_is_cut_where_slurm_takes_no_more_and_users_wait_for_their_own_piece() -> None:
     trains = [job(f"t{n}") for n in range(7)]
     evaluations = [job(f"e{n}", "evaluate", f"t{n}") for n in reversed(range(7))]
-    batches = arrange([*trains, *evaluations], preset(train={}, evaluate={}), 4)
+    batches = arrange([*trains, *evaluations], cluster(train={}, evaluate={}), 4)
     assert [len(batch.jobs) for batch in batches] == [3, 4, 3, 4]
     assert keys(batches)[0] == ["t0", "t1", "t2"]
     assert set(keys(batches)[2]) == {"e0", "e1", "e2"}
@@ -72,35 +72,35 @@ def test_an_array_is_cut_where_slurm_takes_no_more_and_users_wait_for_their_own_
 
 
 def test_long_stages_go_first() -> None:
-    batches = arrange([job("a", cost=1), job("b", cost=3), job("c", cost=2)], preset(), 1001)
+    batches = arrange([job("a", cost=1), job("b", cost=3), job("c", cost=2)], cluster(), 1001)
     assert keys(batches) == [["b", "c", "a"]]
 
 
 def test_twenty_cells_in_arrays_of_five_with_a_limit_of_two() -> None:
-    batches = arrange([job(f"t{n:02}") for n in range(20)], preset(train={"max_running": 2}), 5)
+    batches = arrange([job(f"t{n:02}") for n in range(20)], cluster(train={"max_running": 2}), 5)
     assert [len(batch.jobs) for batch in batches] == [5] * 4
     assert [batch.parallel for batch in batches] == [1, 1, 1, 1]
     assert [batch.after for batch in batches] == [(), (), (0,), (1,)]
 
 
 def test_the_limits_of_lanes_add_up() -> None:
-    batches = arrange([job(f"t{n:02}") for n in range(20)], preset(train={"max_running": 7}), 7)
+    batches = arrange([job(f"t{n:02}") for n in range(20)], cluster(train={"max_running": 7}), 7)
     assert [batch.parallel for batch in batches] == [3, 2, 2]
     assert [batch.after for batch in batches] == [(), (), ()]
-    one = arrange([job(f"t{n:02}") for n in range(20)], preset(train={"max_running": 7}), 1001)
+    one = arrange([job(f"t{n:02}") for n in range(20)], cluster(train={"max_running": 7}), 1001)
     assert [batch.parallel for batch in one] == [7]
 
 
 def test_a_limited_class_has_its_whole_limit_on_every_level() -> None:
     jobs = [job("a"), *(job(f"b{n}", "train", "a") for n in range(6))]
-    first, *rest = arrange(jobs, preset(train={"max_running": 4}), 3)
+    first, *rest = arrange(jobs, cluster(train={"max_running": 4}), 3)
     assert (first.parallel, [batch.parallel for batch in rest]) == (4, [2, 2])
     assert [batch.after for batch in rest] == [(0,), (0,)]
 
 
 def test_jobs_of_others_are_waited_for() -> None:
     jobs = [job("a", "train", "there"), job("b", "train", "done"), job("c", "evaluate", "a", "there", "elsewhere")]
-    batches = arrange(jobs, preset(train={}, evaluate={}), 1001, {"there": "12_3", "elsewhere": "14", "unused": "15"})
+    batches = arrange(jobs, cluster(train={}, evaluate={}), 1001, {"there": "12_3", "elsewhere": "14", "unused": "15"})
     assert [batch.after_jobs for batch in batches] == [("12_3",), ("12_3", "14")]
 
 
@@ -114,7 +114,7 @@ def test_a_team_is_as_large_as_the_class_allows_and_the_stage_can_be_divided(
 
 
 def test_stages_that_need_other_teams_are_in_other_arrays_under_one_limit() -> None:
-    classes = preset(train={"processes": 2, "max_running": 3})
+    classes = cluster(train={"processes": 2, "max_running": 3})
     batches = arrange([job("a", shares=2), job("b"), job("c", shares=4)], classes, 1001)
     assert keys(batches) == [["a", "c"], ["b"]]
     assert [batch.layout for batch in batches] == [Layout(1, 2), Layout(1, 1)]
@@ -122,7 +122,7 @@ def test_stages_that_need_other_teams_are_in_other_arrays_under_one_limit() -> N
 
 
 def test_nothing_gives_no_arrays() -> None:
-    assert arrange([], preset(), 1001) == ()
+    assert arrange([], cluster(), 1001) == ()
 
 
 class Simulation:
@@ -172,7 +172,7 @@ def test_every_stage_is_made_once_after_its_inputs_and_no_limit_is_exceeded(
         for n, (kind, parents) in enumerate(links)
     ]
     classes = {name: {"max_running": limit} for name, limit in zip("abc", limits, strict=True)}
-    batches = arrange(jobs, preset(**classes), largest)
+    batches = arrange(jobs, cluster(**classes), largest)
     assert all(len(batch.jobs) <= largest for batch in batches)
     assert all(earlier < number for number, batch in enumerate(batches) for earlier in batch.after)
     simulation = Simulation(batches, seed)

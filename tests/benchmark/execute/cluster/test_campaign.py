@@ -20,11 +20,22 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
 def test_a_campaign_is_read_as_it_was_written(site: Site) -> None:
     found = load(site.campaign.folder)
     assert found == site.campaign
-    assert found.preset.resources["train"].gpus == 1
+    assert found.cluster.resources["train"].gpus == 1
     assert found.store.root == site.store.root
     assert [found.job(key).name for key in found.stages] == [stage.name for stage in site.plan.stages]
     assert campaigns(site.store) == [found]
     assert not list(site.campaign.folder.parent.glob(".*"))
+
+
+def test_files_keep_the_names_that_older_code_reads(site: Site) -> None:
+    made = replace(site.campaign.add_round(site.campaign.code), monitor="13")
+    made.record()
+    assert json.loads((made.folder / "arrays.json").read_text())["keeper"] == "13"
+    content = json.loads((site.campaign.folder / "campaign.json").read_text())
+    assert content["preset"]["partition"] == "gpu"
+    content["preset"]["resources"]["keeper"] = {"time": "00:03:00"}
+    (site.campaign.folder / "campaign.json").write_text(json.dumps(content))
+    assert load(site.campaign.folder).cluster.monitor.seconds == 180
 
 
 def test_rounds_are_numbered_and_read_as_they_were_recorded(site: Site) -> None:
@@ -33,7 +44,7 @@ def test_rounds_are_numbered_and_read_as_they_were_recorded(site: Site) -> None:
     one = campaign.add_round(campaign.code)
     assert campaign.rounds() == [], "nothing was recorded"
     array = Array("12", job_name(campaign.id, "train"), "train", tuple(others), 2, ("11", "7_3"))
-    one = replace(one, arrays=(Array("11", "n", "default", (first,)), array), keeper="13", left=("x",), error="why")
+    one = replace(one, arrays=(Array("11", "n", "default", (first,)), array), monitor="13", left=("x",), error="why")
     one.record()
     two = campaign.add_round(campaign.folder)
     two.record()

@@ -1,4 +1,5 @@
 import json
+import pickle
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,7 +10,7 @@ import pytest
 from benchmark.errors import BenchmarkError
 from benchmark.execute.cluster import keeper
 from benchmark.execute.cluster.campaign import job_name
-from benchmark.execute.cluster.keeper import Keeper
+from benchmark.execute.cluster.keeper import CampaignMonitor
 from benchmark.execute.cluster.submit import submit_round
 from benchmark.execute.stage_status import cancelled_mark
 from benchmark.files import write_json
@@ -19,6 +20,7 @@ from tests.benchmark.execute.cluster.fake_slurm import FakeSlurm
 from tests.benchmark.execute.cluster.support import Site
 
 RETRIES = 2
+QUEUED_BEFORE = b"cbenchmark.execute.cluster.keeper\nKeeper\n(S'/campaigns/1'\ntR."  # a pickle by older code
 
 
 @pytest.fixture(autouse=True)
@@ -42,9 +44,13 @@ def tables(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     return commands
 
 
+def test_a_job_that_older_code_has_queued_finds_its_callable() -> None:
+    assert pickle.loads(QUEUED_BEFORE).campaign == "/campaigns/1"
+
+
 def submitted(folder: Path, splits: str = "S1 S2", **toys: Any) -> Site:
     site = Site(folder, {"retries": RETRIES}, splits, **toys)
-    submit_round(site.campaign, site.campaign.stages)
+    site.submit()
     return site
 
 
@@ -63,7 +69,7 @@ def of_last_round(site: Site) -> list[str]:
 
 
 def keep(site: Site) -> None:
-    Keeper(str(site.campaign.folder))()
+    CampaignMonitor(str(site.campaign.folder))()
 
 
 def test_what_jobs_have_lost_is_submitted_again_with_all_that_rests_on_it(
@@ -120,7 +126,7 @@ def test_failures_of_their_own_and_cancelled_stages_are_left_alone(
     assert command[4:] == ["table", str(tmp_path / "table_t.yaml"), "--store", str(site.store.root)]
 
 
-def test_a_keeper_leaves_the_end_to_the_one_of_a_later_round(
+def test_a_monitor_leaves_the_end_to_the_one_of_a_later_round(
     tmp_path: Path, queue: Queue, tables: list[list[str]]
 ) -> None:
     site = submitted(tmp_path, "S1")
@@ -132,7 +138,7 @@ def test_a_keeper_leaves_the_end_to_the_one_of_a_later_round(
 
 def test_stages_for_which_there_was_no_room_follow(tmp_path: Path, queue: Queue, tables: list[list[str]]) -> None:
     site = Site(tmp_path, {"max_submitted": 3}, "S1 S2")
-    submit_round(site.campaign, site.campaign.stages)
+    site.submit()
     first = site.campaign.rounds()[0]
     for key in first.tasks:
         site.made_one(key)
@@ -171,7 +177,7 @@ def test_a_controller_that_is_away_is_waited_for(
     assert len(site.campaign.rounds()) == 2
 
 
-def test_a_round_that_slurm_refuses_fails_the_keeper(
+def test_a_round_that_slurm_refuses_fails_the_monitor(
     tmp_path: Path, queue: Queue, slurm: FakeSlurm, tables: list[list[str]]
 ) -> None:
     site = submitted(tmp_path, "S1")

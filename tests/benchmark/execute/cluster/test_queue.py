@@ -2,9 +2,7 @@ import os
 
 import pytest
 
-from benchmark.execute.cluster import slurm as commands
-from benchmark.execute.cluster.queue import Queue, QueuedJob, expanded, look, past
-from benchmark.execute.cluster.slurm import ask
+from benchmark.execute.cluster.queue import Queue, QueuedJob, ask, expanded, look, past
 from tests.benchmark.execute.cluster.fake_slurm import FakeSlurm
 
 LINES = """\
@@ -43,7 +41,7 @@ def test_the_queue_is_one_question(slurm: FakeSlurm) -> None:
 def test_silence_is_an_answer(
     slurm: FakeSlurm, monkeypatch: pytest.MonkeyPatch, answer: dict[str, object], silence: str
 ) -> None:
-    monkeypatch.setattr(commands.ask, "__kwdefaults__", {"patience": 1.0})
+    monkeypatch.setattr(ask, "__kwdefaults__", {"patience": 1.0})
     slurm.answers("squeue", **answer)  # type: ignore[arg-type]
     found = look()
     assert found.jobs == {}

@@ -3,18 +3,18 @@ from pathlib import Path
 import pytest
 
 from benchmark.execute.cluster.arrange import layout_of
-from benchmark.execute.cluster.presets import preset_of
+from benchmark.execute.cluster.cluster_file import cluster_file_of
 from benchmark.execute.cluster.sbatch import Request
 
 TEAM = {"time": "01:00:00", "processes": 4, "nodes": 2, "gpus": 4, "cpus": 3}
 
 
 def script(shares: int, gpus: int = 4) -> list[str]:
-    preset = preset_of({"resources": {"default": TEAM | {"gpus": gpus}}}, "p.yaml")
-    needs = preset.resources["default"]
+    cluster = cluster_file_of({"resources": {"default": TEAM | {"gpus": gpus}}}, "p.yaml")
+    needs = cluster.resources["default"]
     layout = layout_of(needs, shares)
     code, folder = Path("/store/code"), Path("/store/slurm")
-    return Request("name", preset, needs, layout, code, folder, tracked=True).script(1).splitlines()
+    return Request("name", cluster, needs, layout, code, folder, tracked=True).script(1).splitlines()
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from benchmark.errors import BenchmarkError
 from benchmark.execute.cluster import submit
 from benchmark.execute.cluster.campaign import job_name
-from benchmark.execute.cluster.queued import Queued, note, queued
+from benchmark.execute.cluster.queue import Queued, note, queued
 from benchmark.execute.cluster.submit import submit_round, submitting
 from tests.benchmark import toy
 from tests.benchmark.execute.cluster.fake_queue import Queue
@@ -31,25 +31,25 @@ def _toys(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 pytestmark = pytest.mark.usefixtures("_toys")
 
 
-def site_in(folder: Path, splits: str = "S1 S2 S3", **preset: Any) -> Site:
-    return Site(folder, {"resources": CLASSES, **preset}, splits)
+def site_in(folder: Path, splits: str = "S1 S2 S3", **cluster: Any) -> Site:
+    return Site(folder, {"resources": CLASSES, **cluster}, splits)
 
 
 def of_kind(site: Site, kind: str) -> list[str]:
     return [stage.key for stage in site.plan.stages if stage.kind == kind]
 
 
-def test_a_plan_becomes_arrays_that_wait_for_each_other_and_a_keeper_that_waits_for_all(
+def test_a_plan_becomes_arrays_that_wait_for_each_other_and_a_monitor_that_waits_for_all(
     tmp_path: Path, queue: Queue
 ) -> None:
     site = site_in(tmp_path)
-    made = submit_round(site.campaign, site.campaign.stages)
+    made = site.submit()
     assert [(array.id, array.resources, len(array.keys), array.after) for array in made.arrays] == [
         ("101", "default", 1, ()),
         ("102", "train", 3, ("101",)),
         ("103", "default", 3, ("102",)),
     ]
-    assert (made.keeper, made.left, made.error) == ("104", (), "")
+    assert (made.monitor, made.left, made.error) == ("104", (), "")
     assert site.campaign.rounds() == [made]
     assert queue.options(102)["array"] == "0-2%2"
     assert "array" not in queue.options(101)
@@ -58,12 +58,12 @@ def test_a_plan_becomes_arrays_that_wait_for_each_other_and_a_keeper_that_waits_
         "afterany:101:102:103",
     ]
     names = [queue.options(n)["job-name"] for n in (101, 102, 104)]
-    assert names == [job_name(site.campaign.id, what) for what in ("default", "train", "keeper")]
+    assert names == [job_name(site.campaign.id, what) for what in ("default", "train", "monitor")]
 
 
 def test_every_stage_says_which_job_makes_it(tmp_path: Path, queue: Queue) -> None:
     site = site_in(tmp_path)
-    made = submit_round(site.campaign, site.campaign.stages)
+    made = site.submit()
     jobs = {key: queued(site.store, key) for key in site.campaign.stages}
     prepare, trains = of_kind(site, "prepare"), of_kind(site, "train")
     assert jobs[prepare[0]] == Queued(site.campaign.id, 1, "101", made.submitted)
@@ -73,7 +73,7 @@ def test_every_stage_says_which_job_makes_it(tmp_path: Path, queue: Queue) -> No
     assert {f"{job}_submitted.pkl" for job in (*made.tasks.values(), "104")} == pickles
 
 
-def test_the_script_asks_for_what_the_preset_says_and_runs_the_frozen_code(
+def test_the_script_asks_for_what_the_cluster_file_says_and_runs_the_frozen_code(
     tmp_path: Path, queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BENCHMARK_DATA_MSRC21", "relative/data")
@@ -96,7 +96,7 @@ def test_the_script_asks_for_what_the_preset_says_and_runs_the_frozen_code(
         },
     )
     frozen = tmp_path / "frozen code"
-    made = submit_round(site.campaign, site.campaign.stages, code=frozen, exclude=["n9", "n8"])
+    made = site.submit(code=frozen, exclude=["n9", "n8"])
     assert made.code == frozen
     found, script = queue.options(102), queue.script(102)
     expected = {
@@ -150,35 +150,37 @@ def test_what_a_job_has_in_its_environment_does_not_reach_the_jobs_that_it_submi
         monkeypatch.setenv(name, "7")
     monkeypatch.setenv("SLURM_CONF", "/etc/somewhere.conf")
     site = site_in(tmp_path)
-    submit_round(site.campaign, site.campaign.stages)
+    site.submit()
     assert not set(names) & set(queue.environment(101))
     assert queue.environment(101)["SLURM_CONF"] == "/etc/somewhere.conf"
     assert {name: os.environ[name] for name in names} == dict.fromkeys(names, "7")
 
 
-def test_arrays_are_cut_to_what_slurm_takes_or_the_preset_says(tmp_path: Path, queue: Queue, slurm: FakeSlurm) -> None:
+def test_arrays_are_cut_to_what_slurm_takes_or_the_cluster_file_says(
+    tmp_path: Path, queue: Queue, slurm: FakeSlurm
+) -> None:
     slurm.answers("scontrol", "MaxArraySize            = 2\nMaxDBDMsgs = 20012\n")
     site = site_in(tmp_path)
-    made = submit_round(site.campaign, of_kind(site, "train"))
+    made = site.submit(of_kind(site, "train"))
     assert [len(array.keys) for array in made.arrays] == [1, 2]
     assert [array.parallel for array in made.arrays] == [1, 1]
     (tmp_path / "own").mkdir()
     own = site_in(tmp_path / "own", max_array_size=3)
-    assert [len(array.keys) for array in submit_round(own.campaign, of_kind(own, "train")).arrays] == [3]
+    assert [len(array.keys) for array in own.submit(of_kind(own, "train")).arrays] == [3]
 
 
 def test_what_is_made_or_queued_already_is_waited_for_and_not_submitted_again(tmp_path: Path, queue: Queue) -> None:
     site = site_in(tmp_path, "S1")
-    first = submit_round(site.campaign, site.campaign.stages)
+    first = site.submit()
     campaign = site_in(tmp_path, "S1 S2").campaign  # in the same store
     name = job_name(site.campaign.id, "train")
     queue.holds(_102=f"RUNNING {name}", _103=f"PENDING {name}", _104=f"PENDING {name}")
     site.made("prepare")
-    made = submit_round(campaign, campaign.stages)
+    made = submit_round(campaign, campaign.stages, print)
     shared = set(first.tasks)
     assert set(made.tasks) == set(campaign.stages) - shared
     assert [(array.after) for array in made.arrays] == [(), ("105",)]
-    assert queue.options(int(made.keeper or 0))["dependency"] == "afterany:105:106:102:103"
+    assert queue.options(int(made.monitor or 0))["dependency"] == "afterany:105:106:102:103"
 
 
 @pytest.mark.parametrize(
@@ -193,7 +195,7 @@ def test_an_entry_whose_job_has_ended_or_is_another_one_now_counts_for_nothing(
     key = of_kind(site, "train")[0]
     note(site.store, key, Queued(site.campaign.id, 1, "77_3", 0.0))
     queue.holds(_77_3=job.format(name=job_name(site.campaign.id, "train")))
-    assert key in submit_round(site.campaign, site.campaign.stages).tasks
+    assert key in site.submit().tasks
 
 
 def test_inputs_that_others_make_are_dependencies(tmp_path: Path, queue: Queue) -> None:
@@ -201,7 +203,7 @@ def test_inputs_that_others_make_are_dependencies(tmp_path: Path, queue: Queue) 
     key = of_kind(site, "train")[0]
     note(site.store, key, Queued(site.campaign.id, 1, "77_3", 0.0))
     queue.holds(_77_3=f"RUNNING {job_name(site.campaign.id, 'train')}")
-    made = submit_round(site.campaign, of_kind(site, "evaluate"))
+    made = site.submit(of_kind(site, "evaluate"))
     assert [array.after for array in made.arrays] == [("77_3",)]
     assert queue.options(102)["dependency"] == "afterany:101:77"
 
@@ -209,16 +211,16 @@ def test_inputs_that_others_make_are_dependencies(tmp_path: Path, queue: Queue) 
 def test_what_does_not_fit_into_the_queue_is_left_for_a_later_round(tmp_path: Path, queue: Queue) -> None:
     site = site_in(tmp_path, max_submitted=5)
     queue.holds(_9="RUNNING wss-20990101-000000-ffff-train", _10="RUNNING of-somebody")
-    made = submit_round(site.campaign, site.campaign.stages)
-    assert list(made.tasks) == list(site.campaign.stages[:3]), "one is there already, and one is the keeper"
+    made = site.submit()
+    assert list(made.tasks) == list(site.campaign.stages[:3]), "one is there already, and one is the monitor"
     assert made.left == site.campaign.stages[3:]
     assert site.campaign.rounds()[-1].left == made.left
 
 
-def test_where_there_is_no_room_at_all_the_keeper_waits_for_some(tmp_path: Path, queue: Queue) -> None:
+def test_where_there_is_no_room_at_all_the_monitor_waits_for_some(tmp_path: Path, queue: Queue) -> None:
     site = site_in(tmp_path, max_submitted=2)
     queue.holds(_9_1="RUNNING wss-20990101-000000-ffff-train", _9_2="PENDING wss-20990101-000000-ffff-train")
-    made = submit_round(site.campaign, site.campaign.stages)
+    made = site.submit()
     assert (made.arrays, made.left) == ((), site.campaign.stages)
     assert queue.options(101)["dependency"] == "afterany:9"
 
@@ -226,9 +228,9 @@ def test_where_there_is_no_room_at_all_the_keeper_waits_for_some(tmp_path: Path,
 def test_a_refusal_half_way_keeps_what_was_taken_and_names_the_reason(tmp_path: Path, queue: Queue) -> None:
     site = site_in(tmp_path)
     queue.accepts(2)
-    made = submit_round(site.campaign, site.campaign.stages)
+    made = site.submit()
     assert [array.id for array in made.arrays] == ["101", "102"]
-    assert made.keeper is None
+    assert made.monitor is None
     assert made.error.count("QOSMaxSubmitJobPerUserLimit") == 2
     assert "the job that looks after the campaign was refused" in made.error
     assert site.campaign.rounds() == [made]
@@ -244,9 +246,9 @@ def test_what_was_taken_is_recorded_even_if_the_command_is_killed(
     def killed(*_arguments: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(submit, "_with_keeper", killed)
+    monkeypatch.setattr(submit, "_with_monitor", killed)
     with pytest.raises(KeyboardInterrupt):
-        submit_round(site.campaign, site.campaign.stages)
+        site.submit()
     (made,) = site.campaign.rounds()
     assert [array.id for array in made.arrays] == ["101", "102", "103"]
     assert all(queued(site.store, key) for key in site.campaign.stages)
@@ -262,7 +264,7 @@ def test_where_nothing_can_be_submitted_nothing_is_left(
         slurm.answers("squeue", error="squeue: error: Unable to contact slurm controller\n", code=1)
     message = "Slurm does not answer, so nothing was submitted.*Unable to contact" if silent else "QOSMaxSubmit"
     with pytest.raises(BenchmarkError, match=message):
-        submit_round(site.campaign, site.campaign.stages)
+        site.submit()
     assert site.campaign.rounds() == []
     assert not list(site.campaign.folder.glob("rounds/*"))
     assert not list(site.store.root.glob("work/*/queued.json"))
@@ -273,9 +275,9 @@ def test_a_stage_that_was_cancelled_is_taken_up_again_when_it_is_submitted(tmp_p
     mark = site.store.work(of_kind(site, "train")[0]) / "cancelled.json"
     mark.parent.mkdir(parents=True)
     mark.write_text("{}")
-    submit_round(site.campaign, of_kind(site, "prepare"))
+    site.submit(of_kind(site, "prepare"))
     assert mark.exists()
-    submit_round(site.campaign, site.campaign.stages)
+    site.submit()
     assert not mark.exists()
 
 
@@ -283,11 +285,11 @@ def test_one_process_submits_at_a_time(tmp_path: Path, queue: Queue, monkeypatch
     site = site_in(tmp_path, "S1")
     monkeypatch.setattr(submit, "PATIENCE", 0.05)
     with submitting(site.store), pytest.raises(BenchmarkError, match="another process is submitting"):
-        submit_round(site.campaign, site.campaign.stages)
-    assert submit_round(site.campaign, site.campaign.stages).arrays
+        site.submit()
+    assert site.submit().arrays
 
 
 def test_numbers_that_come_back_meet_an_empty_folder(tmp_path: Path, queue: Queue) -> None:
     site = site_in(tmp_path, "S1")
-    folders = [submit_round(site.campaign, of_kind(site, "prepare")).slurm for _ in range(2)]
+    folders = [site.submit(of_kind(site, "prepare")).slurm for _ in range(2)]
     assert folders[0] != folders[1]

@@ -182,8 +182,8 @@ def test_children_that_cannot_even_start_are_bounded_too(
 def test_a_time_limit_that_leaves_no_time_ends_in_an_error_that_says_so(
     tmp_path: Path, slurm: FakeSlurm, started: list[Any]
 ) -> None:
-    preset = {"retries": 1, "signal_seconds": 5, "resources": {"default": {"time": "00:01:00"}}}
-    site = Site(tmp_path, preset, steps=1, pause=600)  # keeps nothing
+    cluster = {"retries": 1, "signal_seconds": 5, "resources": {"default": {"time": "00:01:00"}}}
+    site = Site(tmp_path, cluster, steps=1, pause=600)  # keeps nothing
     site.made("prepare")
     key = site.key("train")
     codes = []

@@ -14,7 +14,6 @@ import pytest
 from benchmark.cli import main
 from benchmark.commands import logs
 from benchmark.execute.cluster.campaign import job_name
-from benchmark.execute.cluster.submit import submit_round
 from benchmark.execute.stage_status import cancelled_mark
 from tests.benchmark import toy
 from tests.benchmark.execute.cluster.fake_queue import Queue
@@ -39,9 +38,9 @@ def queue(slurm: FakeSlurm, tmp_path: Path) -> Queue:
 
 @pytest.fixture
 def site(tmp_path: Path, queue: Queue) -> Site:
-    """A campaign of two cells whose stages 101, 102_0, 102_1, 103_0 and 103_1 make, with keeper 104."""
+    """A campaign of two cells whose stages 101, 102_0, 102_1, 103_0 and 103_1 make, with monitor 104."""
     site = Site(tmp_path, splits="S1 S2", mode="fail")
-    submit_round(site.campaign, site.campaign.stages)
+    site.submit()
     return site
 
 
@@ -190,7 +189,7 @@ def test_a_campaign_is_cancelled_as_a_whole(site: Site, queue: Queue, slurm: Fak
     site.made("prepare")
     foreign = "RUNNING wss-20200101-000000-abcd-x"
     queue.holds(
-        _102_0=f"RUNNING {job_name(site.campaign.id, 'x')}", _104=f"PENDING {job_name(site.campaign.id, 'keeper')}",
+        _102_0=f"RUNNING {job_name(site.campaign.id, 'x')}", _104=f"PENDING {job_name(site.campaign.id, 'monitor')}",
         _7=foreign, _102_1=f"CANCELLED {job_name(site.campaign.id, 'x')}",
     )  # fmt: skip
     assert call(site, "cancel", site.campaign.id[:15]) == 0
@@ -324,7 +323,7 @@ def test_what_was_cancelled_is_submitted_again_when_named(site: Site, queue: Que
 
 def test_the_last_campaign_that_lacks_something_is_taken_up(site: Site, queue: Queue, capsys: Captured) -> None:
     second = Site(site.folder, splits="S3")  # of the same store
-    submit_round(second.campaign, second.campaign.stages)
+    second.submit()
     assert call(site, "retry") == 0
     assert f"of campaign {second.campaign.id}" in capsys.readouterr().out
     second.made("prepare", "train", "evaluate")

@@ -7,7 +7,6 @@ import pytest
 
 from benchmark.execute.cluster import watch as watching
 from benchmark.execute.cluster.campaign import job_name
-from benchmark.execute.cluster.submit import submit_round
 from benchmark.execute.cluster.watch import Pace, watch
 from benchmark.execute.messages import Event, Finished, Progress, Started
 from benchmark.files import write_json
@@ -52,7 +51,7 @@ class Story:
 
 def submitted(folder: Path, **toys: Any) -> Site:
     site = Site(folder, **toys)
-    submit_round(site.campaign, site.campaign.stages)
+    site.submit()
     return site
 
 
@@ -90,7 +89,7 @@ def test_failures_end_with_what_rests_on_them(tmp_path: Path, queue: Queue) -> N
     assert session.outcomes[site.key("evaluate")].state == "blocked"
 
 
-def test_what_a_keeper_may_submit_again_is_waited_for(tmp_path: Path, queue: Queue) -> None:
+def test_what_a_monitor_may_submit_again_is_waited_for(tmp_path: Path, queue: Queue) -> None:
     site = submitted(tmp_path)
     holding(queue, site, _104="PENDING")()
     folder = site.store.attempt_folder(site.key("prepare"), 1)

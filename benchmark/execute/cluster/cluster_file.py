@@ -15,7 +15,8 @@ from benchmark.validation import validated
 from benchmark.yaml12 import load_mapping
 
 DEFAULT = "default"
-KEEPER = "keeper"
+MONITOR = "monitor"
+_OLD_MONITOR = "keeper"  # in cluster files, and in the campaigns of before
 _TIME = re.compile(r"(?:(\d+)-)?(\d+):([0-5]\d):([0-5]\d)")
 _MEMORY = re.compile(r"[1-9]\d*[KMGT]?")
 _OPTION = re.compile(r"[a-z][a-z-]*")
@@ -113,7 +114,7 @@ class ResourceClass:
 
 
 @dataclass(frozen=True)
-class Preset:
+class ClusterFile:
     """A cluster file, which describes a site: what all jobs share, and what each class of stages asks for.
 
     Attributes:
@@ -129,7 +130,7 @@ class Preset:
         backoff_seconds: wait before the first of these starts; doubled each time.
         signal_seconds: how long before its time limit a stage is told to save its state.
         extra: more options of sbatch.
-        resources: name -> class. A class is named after a kind of stage, or ``keeper``; ``default`` serves the rest.
+        resources: name -> class. A class is named after a kind of stage, or ``monitor``; ``default`` serves the rest.
     """
 
     description: str = ""
@@ -155,28 +156,28 @@ class Preset:
         return kind if kind in self.resources else DEFAULT
 
     @property
-    def keeper(self) -> ResourceClass:
+    def monitor(self) -> ResourceClass:
         """What the job that looks after a campaign asks for: the class of that name, or a modest ``default``."""
         modest = dataclasses.replace(
             self.resources[DEFAULT], cpus=1, gpus=0, gpu_type=None, processes=1, nodes=1, max_running=None
         )
-        return self.resources.get(KEEPER, modest)
+        return self.resources.get(MONITOR, modest)
 
     def as_json(self) -> dict[str, Any]:
-        """Return what ``preset_of`` makes an equal one from."""
+        """Return what ``cluster_file_of`` makes an equal one from."""
         return dataclasses.asdict(self)
 
 
-def load_preset(path: Path) -> Preset:
+def load_cluster_file(path: Path) -> ClusterFile:
     """Return what a cluster file says.
 
     Raises:
         BenchmarkError: the file cannot be read, or every unknown key and wrong value in it at once.
     """
-    return preset_of(load_mapping(path, "a cluster file maps the options of a cluster to values"), str(path))
+    return cluster_file_of(load_mapping(path, "a cluster file maps the options of a cluster to values"), str(path))
 
 
-def preset_of(data: Mapping[str, Any], where: str) -> Preset:
+def cluster_file_of(data: Mapping[str, Any], where: str) -> ClusterFile:
     """Return what the content of a cluster file says; what a class does not give is as in the class ``default``.
 
     Raises:
@@ -185,15 +186,15 @@ def preset_of(data: Mapping[str, Any], where: str) -> Preset:
     errors: list[str] = []
     classes = _classes(data.get("resources", {}), f"{where}: resources", errors)
     try:
-        shared = validated(Preset, {name: value for name, value in data.items() if name != "resources"}, where)
+        shared = validated(ClusterFile, {name: value for name, value in data.items() if name != "resources"}, where)
     except BenchmarkError as error:
         errors[:0] = str(error).splitlines()
     if not errors:
-        preset = dataclasses.replace(shared, resources=classes)
-        errors += (f"{where}: {fault}" for fault in _untimely(preset))
+        cluster = dataclasses.replace(shared, resources=classes)
+        errors += (f"{where}: {fault}" for fault in _untimely(cluster))
     if errors:
         raise BenchmarkError("\n".join(errors))
-    return preset
+    return cluster
 
 
 def _classes(data: Any, where: str, errors: list[str]) -> dict[str, ResourceClass]:
@@ -201,6 +202,9 @@ def _classes(data: Any, where: str, errors: list[str]) -> dict[str, ResourceClas
     if not isinstance(data, dict) or DEFAULT not in data:
         errors.append(f"{where}.{DEFAULT}: missing; it serves the stages that no other class is named after.")
         data = data if isinstance(data, dict) else {}
+    if _OLD_MONITOR in data and MONITOR in data:
+        errors.append(f"{where}.{_OLD_MONITOR}: the old name of {MONITOR}, which is there too; leave one of them out.")
+    data = {MONITOR if name == _OLD_MONITOR else name: own for name, own in data.items()}
     found: dict[str, ResourceClass] = {}
     inherited: dict[str, Any] = {}
     for name in sorted(data, key=lambda name: name != DEFAULT):
@@ -226,10 +230,10 @@ def _class(name: Any, own: Any, inherited: Mapping[str, Any], where: str) -> Res
         raise BenchmarkError("\n".join(lines)) from error
 
 
-def _untimely(preset: Preset) -> Iterator[str]:
-    for name, resources in preset.resources.items():
-        if resources.seconds <= preset.signal_seconds:
+def _untimely(cluster: ClusterFile) -> Iterator[str]:
+    for name, resources in cluster.resources.items():
+        if resources.seconds <= cluster.signal_seconds:
             yield (
                 f"resources.{name}.time: {resources.time} leaves a stage no time to work before the signal that comes "
-                f"{preset.signal_seconds} s before the end; lower signal_seconds or raise the time."
+                f"{cluster.signal_seconds} s before the end; lower signal_seconds or raise the time."
             )

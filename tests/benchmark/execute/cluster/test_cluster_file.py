@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from benchmark.errors import BenchmarkError
-from benchmark.execute.cluster.presets import load_preset, preset_of
+from benchmark.execute.cluster.cluster_file import cluster_file_of, load_cluster_file
 
 SHIPPED = sorted((Path(__file__).parents[4] / "slurm").glob("*.yaml"))
 DEFAULT = {"time": "01:00:00"}
@@ -13,15 +13,15 @@ DEFAULT = {"time": "01:00:00"}
 
 def errors_of(data: dict[str, Any]) -> list[str]:
     with pytest.raises(BenchmarkError) as error:
-        preset_of(data, "p.yaml")
+        cluster_file_of(data, "p.yaml")
     return str(error.value).splitlines()
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=[path.name for path in SHIPPED])
 def test_the_shipped_cluster_files_are_valid_and_survive_json(path: Path) -> None:
-    preset = load_preset(path)
-    assert preset.description
-    assert preset_of(json.loads(json.dumps(preset.as_json())), "campaign.json") == preset
+    cluster = load_cluster_file(path)
+    assert cluster.description
+    assert cluster_file_of(json.loads(json.dumps(cluster.as_json())), "campaign.json") == cluster
 
 
 def test_there_are_cluster_files_to_begin_with() -> None:
@@ -30,10 +30,10 @@ def test_there_are_cluster_files_to_begin_with() -> None:
 
 def test_a_class_takes_from_default_what_it_does_not_give() -> None:
     resources = {"default": {**DEFAULT, "memory": "8G", "max_running": 4}, "train": {"gpus": 2, "max_running": None}}
-    preset = preset_of({"resources": resources}, "p.yaml")
-    train = preset.resources["train"]
+    cluster = cluster_file_of({"resources": resources}, "p.yaml")
+    train = cluster.resources["train"]
     assert (train.time, train.memory, train.gpus, train.max_running) == ("01:00:00", "8G", 2, None)
-    assert [preset.class_of(kind) for kind in ("train", "evaluate")] == ["train", "default"]
+    assert [cluster.class_of(kind) for kind in ("train", "evaluate")] == ["train", "default"]
 
 
 @pytest.mark.parametrize(
@@ -41,17 +41,20 @@ def test_a_class_takes_from_default_what_it_does_not_give() -> None:
     [("00:10:00", 600, 10), ("00:10:01", 601, 11), ("1-02:00:00", 93600, 1560), ("100:00:00", 360000, 6000)],
 )
 def test_times(time: str, seconds: int, minutes: int) -> None:
-    found = preset_of({"resources": {"default": {"time": time}}}, "p.yaml").resources["default"]
+    found = cluster_file_of({"resources": {"default": {"time": time}}}, "p.yaml").resources["default"]
     assert (found.seconds, found.minutes) == (seconds, minutes)
 
 
-def test_the_keeper_is_modest_unless_the_cluster_file_says_what_it_needs() -> None:
+def test_the_monitor_is_modest_unless_the_cluster_file_says_what_it_needs() -> None:
     default = {**DEFAULT, "cpus": 8, "gpus": 4, "gpu_type": "a100", "processes": 4, "nodes": 2, "partition": "gpu"}
-    keeper = preset_of({"resources": {"default": default}}, "p.yaml").keeper
-    assert (keeper.cpus, keeper.gpus, keeper.gpu_type, keeper.processes, keeper.nodes) == (1, 0, None, 1, 1)
-    assert keeper.partition == "gpu"
-    own = preset_of({"resources": {"default": default, "keeper": {"gpus": 1, "memory": "1G"}}}, "p.yaml").keeper
-    assert (own.gpus, own.memory, own.cpus) == (1, "1G", 8)
+    monitor = cluster_file_of({"resources": {"default": default}}, "p.yaml").monitor
+    assert (monitor.cpus, monitor.gpus, monitor.gpu_type, monitor.processes, monitor.nodes) == (1, 0, None, 1, 1)
+    assert monitor.partition == "gpu"
+    for name in ("monitor", "keeper"):  # the second as in older files
+        own = cluster_file_of({"resources": {"default": default, name: {"gpus": 1, "memory": "1G"}}}, "p.yaml").monitor
+        assert (own.gpus, own.memory, own.cpus) == (1, "1G", 8)
+    with pytest.raises(BenchmarkError, match=r"resources\.keeper: the old name of monitor, which is there too"):
+        cluster_file_of({"resources": {"default": default, "monitor": {}, "keeper": {}}}, "p.yaml")
 
 
 @pytest.mark.parametrize(
@@ -120,15 +123,15 @@ def test_a_stage_must_have_time_to_work_before_it_is_told_to_stop() -> None:
     assert found[0].startswith(
         "p.yaml: resources.evaluate.time: 00:02:00 leaves a stage no time to work before the signal"
     )
-    assert preset_of({"resources": resources, "signal_seconds": 119}, "p.yaml").signal_seconds == 119
+    assert cluster_file_of({"resources": resources, "signal_seconds": 119}, "p.yaml").signal_seconds == 119
 
 
 def test_a_file_that_is_no_cluster_file(tmp_path: Path) -> None:
     path = tmp_path / "p.yaml"
     with pytest.raises(BenchmarkError, match=r"cannot read .*p\.yaml"):
-        load_preset(path)
+        load_cluster_file(path)
     path.write_text("- 1\n")
     with pytest.raises(BenchmarkError, match=r"a cluster file maps the options of a cluster to values; found \[1\]"):
-        load_preset(path)
+        load_cluster_file(path)
     path.write_text("resources: {default: {time: 01:30:00}}\n")
-    assert load_preset(path).resources["default"].seconds == 5400
+    assert load_cluster_file(path).resources["default"].seconds == 5400

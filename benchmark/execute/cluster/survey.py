@@ -1,21 +1,22 @@
-"""How the stages of a campaign stand, from the store and from what Slurm says of the jobs that are to make them."""
+"""How the stages of a campaign stand, and what became of the attempts at them: from the store and from Slurm."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import NamedTuple
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from benchmark.errors import BenchmarkError
 from benchmark.execute.cluster.campaign import Campaign, folder_of_campaigns, load, owner
-from benchmark.execute.cluster.queue import Queue, QueuedJob, look, past
-from benchmark.execute.cluster.queued import Queued, queued
+from benchmark.execute.cluster.queue import Queue, Queued, QueuedJob, look, past, queued
 from benchmark.execute.executors import CampaignStatus
-from benchmark.execute.stage_status import Standing, standings
+from benchmark.execute.stage_status import StageStatus, stage_statuses
 from benchmark.store import Store
 
 
 class Survey(NamedTuple):
     """How stages stand, by key, and what Slurm said; ``queue`` is empty where it was not asked."""
 
-    stages: Mapping[str, Standing]
+    stages: Mapping[str, StageStatus]
     queue: Queue
 
 
@@ -27,8 +28,8 @@ def survey(store: Store, inputs: Mapping[str, Collection[str]], *, ask: bool = F
         inputs: key of a stage -> keys of its inputs; inputs before users.
         ask: whether Slurm is asked even if no stage was submitted to it.
     """
-    answer = Answered(store, inputs, ask=ask)
-    return Survey(standings(store, inputs, answer.standing), answer.queue)
+    answer = SlurmAnswer(store, inputs, ask=ask)
+    return Survey(stage_statuses(store, inputs, answer.status), answer.queue)
 
 
 def inputs_of(campaign: Campaign) -> dict[str, Collection[str]]:
@@ -37,7 +38,9 @@ def inputs_of(campaign: Campaign) -> dict[str, Collection[str]]:
 
 
 def attainable(
-    inputs: Mapping[str, Collection[str]], stages: Mapping[str, Standing], accepted: Callable[[str, Standing], bool]
+    inputs: Mapping[str, Collection[str]],
+    stages: Mapping[str, StageStatus],
+    accepted: Callable[[str, StageStatus], bool],
 ) -> list[str]:
     """Return the stages that nobody makes and that can be made, inputs before users.
 
@@ -58,7 +61,7 @@ def attainable(
     return found
 
 
-class Answered:
+class SlurmAnswer:
     """What Slurm answered about the jobs of some stages: a ``QueueAnswer``.
 
     Args:
@@ -78,14 +81,14 @@ class Answered:
     def silence(self) -> str:
         return self.queue.silence
 
-    def standing(self, key: str) -> Standing | None:
+    def status(self, key: str) -> StageStatus | None:
         entry, job = self._entries.get(key), self._job(key)
-        base = Standing("lost", entry.job, campaign=entry.campaign, detail=_end(job)) if entry else None
+        base = StageStatus("lost", entry.job, campaign=entry.campaign, detail=_end(job)) if entry else None
         if base and job and job.alive:
             return base._replace(state="queued" if job.waiting else "running", detail=job.reason, node=job.node)
         newer = queued(self._store, key)
         if newer and newer != entry:  # submitted since Slurm was asked
-            return Standing("queued", newer.job, campaign=newer.campaign)
+            return StageStatus("queued", newer.job, campaign=newer.campaign)
         if base and self.silence:
             return base._replace(state="queued", detail=f"as far as is known: {self.silence}")
         return base._replace(state="cancelled") if base and job and job.by_hand else base
@@ -134,3 +137,55 @@ def _ours(job: QueuedJob | None, entry: Queued) -> bool:
 
 def _end(job: QueuedJob | None) -> str:
     return f"Slurm: {job.state}" + (f" ({job.reason})" if job.reason else "") if job else ""
+
+
+class Setbacks(NamedTuple):
+    """Attempts at a stage since the last one that left a newer checkpoint than it had found.
+
+    Attributes:
+        faults: attempts that a machine failed: killed, or out of memory, or with a disk or a GPU that gave out.
+        stops: attempts that were asked to stop before they had kept anything.
+    """
+
+    faults: int = 0
+    stops: int = 0
+
+
+def setbacks(store: Store, key: str, job: str = "") -> Setbacks:
+    """Return the setbacks of a stage at which nobody works now; with ``job`` those of this job of Slurm's alone."""
+    records = [] if store.find(key) else store.attempts(key)
+    checkpoints = [*(record.get("checkpoint", 0.0) for record in records), store.checkpoint_time(key)]
+    faults = stops = 0
+    for record, (found, left) in zip(records, pairwise(checkpoints), strict=True):
+        if left > found:
+            faults = stops = 0
+        elif job and record.get("job") != job:
+            continue
+        elif by_machine(record):
+            faults += 1
+        elif record["state"] == "interrupted":
+            stops += 1
+    return Setbacks(faults, stops)
+
+
+def by_machine(record: dict[str, Any]) -> bool:
+    """Return whether a machine ended an attempt; one that still reads ``running`` died without a word."""
+    return record["state"] == "running" or record.get("fault") == "machine" or bool(record.get("died"))
+
+
+def own_error(store: Store, key: str) -> str:
+    """Return in one line why a stage failed by itself, and would again; empty where it did not."""
+    records = store.attempts(key)
+    last = records[-1] if records else {"state": ""}
+    own = last["state"] == "failed" and last.get("fault", "") == "stage"
+    return str(last["error"]).partition("\n")[0] if own else ""
+
+
+def job_logs(campaign: Campaign, key: str) -> list[Path]:
+    """Return what the jobs of a stage wrote around it, set-up and Slurm's words, oldest first; errors come last."""
+    found: list[Path] = []
+    for made in campaign.rounds():
+        job = made.tasks.get(key)
+        names = [f"{job}_0_log.out", f"{job}_0_log.err"] if job else []
+        found += (path for name in names if (path := made.slurm / name).is_file() and path.stat().st_size)
+    return found

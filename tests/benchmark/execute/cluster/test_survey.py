@@ -7,10 +7,9 @@ from typing import Any
 import pytest
 
 from benchmark.execute.cluster.campaign import job_name
-from benchmark.execute.cluster.queued import Queued, note
-from benchmark.execute.cluster.standing import attainable, inputs_of, survey
-from benchmark.execute.cluster.submit import submit_round
-from benchmark.execute.stage_status import Standing, cancelled_mark
+from benchmark.execute.cluster.queue import Queued, note
+from benchmark.execute.cluster.survey import attainable, inputs_of, survey
+from benchmark.execute.stage_status import StageStatus, cancelled_mark
 from benchmark.files import write_json
 from tests.benchmark import toy
 from tests.benchmark.execute.cluster.fake_queue import Queue
@@ -34,10 +33,10 @@ class Submitted:
 
     def __init__(self, folder: Path, queue: Queue, **toys: Any) -> None:
         self.site, self._queue = Site(folder, **toys), queue
-        submit_round(self.site.campaign, self.site.campaign.stages)
+        self.site.submit()
         self.name = job_name(self.site.campaign.id, "default")
 
-    def stands(self, kind: str) -> Standing:
+    def stands(self, kind: str) -> StageStatus:
         return survey(self.site.store, inputs_of(self.site.campaign)).stages[self.site.key(kind)]
 
     def holds(self, **states: str) -> None:
@@ -47,10 +46,10 @@ class Submitted:
 def test_stages_stand_as_their_jobs_do(tmp_path: Path, queue: Queue) -> None:
     submitted = Submitted(tmp_path, queue)
     submitted.holds(_101="RUNNING", _102="PENDING", _103="PENDING")
-    assert submitted.stands("prepare") == Standing("running", "101", "n1", submitted.site.campaign.id)
+    assert submitted.stands("prepare") == StageStatus("running", "101", "n1", submitted.site.campaign.id)
     assert submitted.stands("train").state == "queued"
     submitted.site.made("prepare")
-    assert submitted.stands("prepare") == Standing("done")
+    assert submitted.stands("prepare") == StageStatus("done")
 
 
 def test_nothing_is_asked_for_stages_that_were_never_submitted(tmp_path: Path, slurm: FakeSlurm) -> None:
@@ -132,7 +131,7 @@ def test_a_stage_that_a_process_makes_here_is_running(tmp_path: Path, queue: Que
     (submitted.site.store.attempt_folder(key, 1)).mkdir(parents=True)
     (submitted.site.store.attempt_folder(key, 1) / "attempt.json").write_text('{"number": 1, "state": "running"}')
     with submitted.site.store.lock(key):
-        assert submitted.stands("prepare") == Standing("running")
+        assert submitted.stands("prepare") == StageStatus("running")
 
 
 def test_a_job_submitted_while_slurm_was_asked_is_queued(tmp_path: Path, queue: Queue, slurm: FakeSlurm) -> None:
@@ -141,7 +140,7 @@ def test_a_job_submitted_while_slurm_was_asked_is_queued(tmp_path: Path, queue: 
     newer = Queued(site.campaign.id, 2, "201", time.time())
     slurm.script("squeue", f"echo '{json.dumps(newer._asdict())}' >{site.store.work(key)}/queued.json")
     slurm.answers("sacct")
-    assert submitted.stands("prepare") == Standing("queued", "201", campaign=site.campaign.id)
+    assert submitted.stands("prepare") == StageStatus("queued", "201", campaign=site.campaign.id)
     note(site.store, key, newer)
     assert submitted.stands("prepare").state == "lost"
 
@@ -149,6 +148,6 @@ def test_a_job_submitted_while_slurm_was_asked_is_queued(tmp_path: Path, queue: 
 def test_what_can_be_made_rests_on_nothing_that_cannot() -> None:
     inputs = {"a": [], "b": ["a"], "c": ["b"], "d": ["a"], "e": ["d"], "f": []}
     states = {"a": "done", "b": "failed", "c": "blocked", "d": "queued", "e": "lost", "f": "missing"}
-    stages = {key: Standing(state) for key, state in states.items()}  # type: ignore[arg-type]
+    stages = {key: StageStatus(state) for key, state in states.items()}  # type: ignore[arg-type]
     assert attainable(inputs, stages, lambda key, _: key != "b") == ["e", "f"]
     assert attainable(inputs, stages, lambda _key, _: True) == ["b", "c", "e", "f"]
