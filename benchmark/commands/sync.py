@@ -8,7 +8,7 @@ import click
 from benchmark.errors import Exit
 from benchmark.selection.options import store_option
 from benchmark.store import Store
-from benchmark.tracking import Mirror, Outcome, public
+from benchmark.tracking import Delivery, Mirror, public
 from benchmark.wording import plural
 
 
@@ -22,7 +22,7 @@ def command(store: Path, uri: str | None) -> int:
     """
     mirror = Mirror(Store(store), uri, warn=lambda _: None)  # the reasons are listed below
     report = mirror.sync()
-    counts = ", ".join(f"{report.runs.get(outcome, 0)} {outcome}" for outcome in Outcome)
+    counts = ", ".join(f"{report.runs.get(outcome, 0)} {outcome}" for outcome in Delivery)
     click.echo(f"runs: {counts}; {public(mirror.uri)}")
     for reason, stages in Counter(report.failed.values()).most_common():
         click.echo(f"{plural(stages, 'stage')} not sent: {reason}", err=True)

@@ -196,38 +196,27 @@ class CampaignManager(Protocol):
         """
 
 
-class ExecutorPlugin(Protocol):
-    """What an entry point of ``GROUP`` names. Its module must be quick to import: ``run --help`` loads it."""
+@dataclass(frozen=True)
+class ExecutorPlugin:
+    """What an entry point of ``GROUP`` names. Its module must be quick to import: ``run --help`` loads it.
 
-    @property
-    def name(self) -> str:
-        """As ``--executor`` takes it."""
+    Attributes:
+        name: as ``--executor`` takes it.
+        summary: half a line for ``run --help``.
+        configured: returns the executor with its options, by the names of click's parameters. Raises click.UsageError
+            for options that contradict each other, or where one is missing; BenchmarkError for a wrong value.
+        options: decorators made by ``click.option``, for what this executor understands and perhaps others that share
+            one; ``run`` refuses the options of other executors than the chosen one.
+        instead: said to whoever gives it options of another executor; may be empty.
+        campaigns: returns who keeps what the executor handed over; ``None`` for one that stays until all is made.
+    """
 
-    @property
-    def summary(self) -> str:
-        """Half a line for ``run --help``."""
-
-    @property
-    def options(self) -> Sequence[Option]:
-        """Decorators made by ``click.option``, for what this executor understands and perhaps others that share one.
-
-        ``run`` refuses the options of other executors than the chosen one.
-        """
-
-    @property
-    def instead(self) -> str:
-        """Said to whoever gives it options of another executor; may be empty."""
-
-    def configured(self, values: Mapping[str, Any]) -> ConfiguredExecutor:
-        """Return the executor with its options, by the names of click's parameters.
-
-        Raises:
-            click.UsageError: options that contradict each other, or one is missing.
-            BenchmarkError: a value is wrong.
-        """
-
-    def campaigns(self, store: "Store") -> CampaignManager | None:
-        """Return who keeps what the executor handed over; ``None`` for one that stays until all is made."""
+    name: str
+    summary: str
+    configured: Callable[[Mapping[str, Any]], ConfiguredExecutor]
+    options: Sequence[Option] = ()
+    instead: str = ""
+    campaigns: "Callable[[Store], CampaignManager | None]" = lambda _store: None
 
 
 class KeptCampaign(NamedTuple):
@@ -265,8 +254,8 @@ def managers(store: "Store") -> dict[str, CampaignManager]:
 
 def campaigns(store: "Store") -> list[KeptCampaign]:
     """Return the campaigns of a store, oldest first. Raises BenchmarkError where the record of one is damaged."""
-    kept = [KeptCampaign(one, manager) for manager in managers(store).values() for one in manager.campaigns()]
-    return sorted(kept, key=lambda one: (one.campaign.created, one.campaign.id))
+    kept = [KeptCampaign(campaign, manager) for manager in managers(store).values() for campaign in manager.campaigns()]
+    return sorted(kept, key=lambda entry: (entry.campaign.created, entry.campaign.id))
 
 
 def new_campaign_id(now: float) -> str:

@@ -11,7 +11,7 @@ import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import cast
 
 from benchmark.execute.context import Capture, Follower, WorkContext
 from benchmark.execute.faults import fault_of, last_line
@@ -27,16 +27,10 @@ PATIENCE = 600.0  # seconds in which the first process has to call
 POLL = 0.1
 
 
-class Call(NamedTuple):
-    """What the first process of a team says to the others: the number of its attempt, 0 where it makes none."""
-
-    attempt: int
-
-
 def call(store: Store, key: str, process: ProcessRank, attempt: int) -> None:
     """Tell the others of the team, if there are any, which attempt begins; 0 sends them away."""
     if process.size > 1:
-        write_json(_file(store, key, process), Call(attempt)._asdict())
+        write_json(_file(store, key, process), {"attempt": attempt})
 
 
 def follow(job: Job, process: ProcessRank, stop: Callable[[], bool], capture: Capture) -> Finished:
@@ -51,14 +45,14 @@ def follow(job: Job, process: ProcessRank, stop: Callable[[], bool], capture: Ca
         capture: sends what is printed to ``rank-<rank>.log`` of the attempt.
     """
     store, began = Store(Path(job.store)), time.monotonic()
-    called = _awaited_call(store, job.key, process)
-    if called is None:
+    attempt = _awaited_call(store, job.key, process)
+    if attempt is None:
         message = f"the first process of its team did not begin within {PATIENCE / 60:.0f} minutes"
         return Finished(job.key, "failed", time.monotonic() - began, message, fault="machine")
-    if not called.attempt:
+    if not attempt:
         made = store.find(job.key) is not None
         return Finished(job.key, "done" if made else "busy", message="another run makes it")
-    log = store.attempt_folder(job.key, called.attempt) / f"rank-{process.rank}.log"
+    log = store.attempt_folder(job.key, attempt) / f"rank-{process.rank}.log"
     try:
         with capture(log):
             _compute(job, store, process, stop)
@@ -82,15 +76,18 @@ def _compute(job: Job, store: Store, process: ProcessRank, stop: Callable[[], bo
             raise
 
 
-def _awaited_call(store: Store, key: str, process: ProcessRank) -> Call | None:
-    """Return what the first process calls, ``None`` if it does not; a result that is there needs no call."""
+def _awaited_call(store: Store, key: str, process: ProcessRank) -> int | None:
+    """Return the attempt that the first process calls, 0 for none, ``None`` if it does not call.
+
+    A result that is there needs no call.
+    """
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
         content = read_json(_file(store, key, process))
         if content:
-            return Call(**content)
+            return int(content["attempt"])
         if store.find(key):
-            return Call(0)
+            return 0
         time.sleep(POLL)
     return None
 

@@ -1,21 +1,18 @@
 """The executors ``local`` and ``inline``: on this machine, in worker processes or in the process of ``run`` itself."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from benchmark.comma_lists import split_names
 from benchmark.execute.attended import Attended
+from benchmark.execute.executors import ExecutorPlugin, Option
 from benchmark.execute.inline import Inline
 from benchmark.execute.local import Local
 from benchmark.execute.machine import choose_gpus, default_workers
 
-if TYPE_CHECKING:
-    from benchmark.execute.executors import ExecutorPlugin, Option
-    from benchmark.store import Store
-
-_OPTIONS: "tuple[Option, ...]" = (
+_OPTIONS: tuple[Option, ...] = (
     click.option(
         "--workers",
         type=click.IntRange(min=0),
@@ -37,45 +34,24 @@ _OPTIONS: "tuple[Option, ...]" = (
 )
 
 
-class _Staying:
-    """What an executor has in common with others that hand nothing over."""
-
-    options = _OPTIONS
-    instead = ""
-
-    def campaigns(self, store: "Store") -> None:  # noqa: ARG002 - of the protocol
-        return None
-
-
-class LocalPlugin(_Staying):
-    """Worker processes on this machine."""
-
-    name = "local"
-    summary = "worker processes on this machine"
-
-    def configured(self, values: Mapping[str, Any]) -> Attended:
-        workers, processes = values["workers"], values["processes"]
-        if workers == 0:
-            return InlinePlugin().configured(values)
-        gpus = choose_gpus(values["gpus"])
-        launcher = Local(default_workers(processes, gpus) if workers is None else workers, processes, gpus)
-        chosen = ["--gpus", ",".join(gpus)] if gpus else []
-        return Attended(launcher, ("--workers", str(launcher.workers), "--processes", str(processes), *chosen))
+def _local(values: Mapping[str, Any]) -> Attended:
+    workers, processes = values["workers"], values["processes"]
+    if workers == 0:
+        return _inline(values)
+    gpus = choose_gpus(values["gpus"])
+    launcher = Local(default_workers(processes, gpus) if workers is None else workers, processes, gpus)
+    chosen = ["--gpus", ",".join(gpus)] if gpus else []
+    return Attended(launcher, ("--workers", str(launcher.workers), "--processes", str(processes), *chosen))
 
 
-class InlinePlugin(_Staying):
-    """The process of ``run``; it shares the options of ``local`` to say which of them make no sense here."""
-
-    name = "inline"
-    summary = "this very process, one stage after the other"
-
-    def configured(self, values: Mapping[str, Any]) -> Attended:
-        if values["workers"]:
-            raise click.UsageError("--executor inline works in this process: leave out --workers.")
-        if values["processes"] > 1 or values["gpus"]:
-            raise click.UsageError("--processes and --gpus need worker processes: drop --executor inline, --workers 0.")
-        return Attended(Inline(), ("--executor", "inline"))
+def _inline(values: Mapping[str, Any]) -> Attended:
+    """Return the process of ``run``; it shares the options of ``local`` to say which of them make no sense here."""
+    if values["workers"]:
+        raise click.UsageError("--executor inline works in this process: leave out --workers.")
+    if values["processes"] > 1 or values["gpus"]:
+        raise click.UsageError("--processes and --gpus need worker processes: drop --executor inline, --workers 0.")
+    return Attended(Inline(), ("--executor", "inline"))
 
 
-LOCAL: "ExecutorPlugin" = LocalPlugin()
-INLINE: "ExecutorPlugin" = InlinePlugin()
+LOCAL = ExecutorPlugin("local", "worker processes on this machine", _local, _OPTIONS)
+INLINE = ExecutorPlugin("inline", "this very process, one stage after the other", _inline, _OPTIONS)

@@ -2,12 +2,12 @@
 
 from benchmark.tracking.mirror import Mirror
 from benchmark.tracking.observer import mirrored, mirrored_over_http
-from benchmark.tracking.runs import Outcome
+from benchmark.tracking.runs import Delivery
 from benchmark.tracking.server import connect, public, reason, sqlite_file, tracking_uri
 
 __all__ = [
+    "Delivery",
     "Mirror",
-    "Outcome",
     "connect",
     "mirrored",
     "mirrored_over_http",

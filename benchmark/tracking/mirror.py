@@ -10,7 +10,7 @@ import click
 
 from benchmark.program import program
 from benchmark.tracking.attempts import RUNNING, attempts, executed
-from benchmark.tracking.runs import Outcome, Sender
+from benchmark.tracking.runs import Delivery, Sender
 from benchmark.tracking.server import connect, public, reason, tracking_uri
 from benchmark.tracking.state import locked_state
 
@@ -24,14 +24,14 @@ REST_SECONDS = 30.0  # before it is tried again
 class Update(NamedTuple):
     """What became of each attempt at a stage, and whether there is more to come."""
 
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[Delivery, ...]
     running: bool
 
 
 class Report(NamedTuple):
     """What ``sync`` did: how many runs, and which stages (key -> reason) could not be sent."""
 
-    runs: Mapping[Outcome, int]
+    runs: Mapping[Delivery, int]
     failed: Mapping[str, str]
 
 
@@ -111,7 +111,7 @@ class Mirror:
 
     def sync(self) -> Report:
         """Send all that MLflow does not have of the executed stages of the store."""
-        runs: Counter[Outcome] = Counter()
+        runs: Counter[Delivery] = Counter()
         in_a_row = 0
         for key in executed(self._store):
             if in_a_row >= FAILURES_IN_A_ROW:

@@ -20,7 +20,7 @@ PARAMETERS_A_CALL = 100
 EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # else the pages show traces instead of runs
 
 
-class Outcome(StrEnum):
+class Delivery(StrEnum):
     """What became of one attempt in one update."""
 
     SENT = "sent"
@@ -36,7 +36,7 @@ class Sender:
         self._uri = uri
         self._experiments: dict[str, str] = {}
 
-    def send(self, attempt: Attempt, state: State, *, verify: bool = False) -> Outcome:
+    def send(self, attempt: Attempt, state: State, *, verify: bool = False) -> Delivery:
         """Send what MLflow does not have yet of one attempt; sending twice changes nothing.
 
         Args:
@@ -48,8 +48,8 @@ class Sender:
         if sent and verify and not self._verified(attempt, sent.run_id):
             sent = None
         if sent and sent.status == attempt.status != RUNNING:
-            return Outcome.PRESENT
-        outcome = Outcome.UPDATED if sent else Outcome.SENT
+            return Delivery.PRESENT
+        outcome = Delivery.UPDATED if sent else Delivery.SENT
         if sent is None:
             sent = Sent(self._begin(attempt))
             state.attempts[attempt.number] = sent
@@ -58,8 +58,8 @@ class Sender:
         if attempt.status != RUNNING:
             self._finish(attempt, sent.run_id)
             sent.status = attempt.status
-        elif not new and outcome is Outcome.UPDATED:
-            return Outcome.PRESENT
+        elif not new and outcome is Delivery.UPDATED:
+            return Delivery.PRESENT
         state.save()
         return outcome
 

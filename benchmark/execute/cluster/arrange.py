@@ -14,7 +14,7 @@ from benchmark.execute.cluster.queue import Queue, ask, living
 from benchmark.execute.messages import Job
 
 
-class Layout(NamedTuple):
+class TeamLayout(NamedTuple):
     """Processes that make a stage together."""
 
     nodes: int
@@ -35,7 +35,7 @@ class Batch:
     """
 
     resources: str
-    layout: Layout
+    layout: TeamLayout
     jobs: tuple[Job, ...]
     parallel: int | None = None
     after: tuple[int, ...] = ()
@@ -60,10 +60,10 @@ def arrange(
     return _Arranger(jobs, cluster, largest, queued or {}).batches()
 
 
-def layout_of(resources: ResourceClass, shares: int) -> Layout:
+def layout_of(resources: ResourceClass, shares: int) -> TeamLayout:
     """Return the largest team that the class allows and that can divide a stage of so many equal shares."""
     possible = (
-        Layout(nodes, processes)
+        TeamLayout(nodes, processes)
         for nodes in range(1, resources.nodes + 1)
         for processes in range(1, resources.processes + 1)
         if shares % (nodes * processes) == 0
@@ -85,7 +85,7 @@ class _Arranger:
                 self._append(resources, [self._batch(resources, *chunk) for chunk in self._chunks(resources, own)])
         return tuple(self._made)
 
-    def _chunks(self, resources: str, jobs: Sequence[Job]) -> Iterator[tuple[Layout, Sequence[Job]]]:
+    def _chunks(self, resources: str, jobs: Sequence[Job]) -> Iterator[tuple[TeamLayout, Sequence[Job]]]:
         """Yield jobs in almost equal pieces that fit an array; those that can start early, and long ones, first."""
         layouts = {job.key: layout_of(self._cluster.resources[resources], job.shares) for job in jobs}
         for layout in dict.fromkeys(layouts.values()):
@@ -98,7 +98,7 @@ class _Arranger:
     def _parents(self, job: Job) -> list[int]:
         return [self._place[key] for key in job.inputs.values() if key in self._place]
 
-    def _batch(self, resources: str, layout: Layout, jobs: Sequence[Job]) -> Batch:
+    def _batch(self, resources: str, layout: TeamLayout, jobs: Sequence[Job]) -> Batch:
         after = {place for job in jobs for place in self._parents(job)}
         elsewhere = {self._queued[key]: None for job in jobs for key in job.inputs.values() if key in self._queued}
         return Batch(resources, layout, tuple(jobs), after=tuple(sorted(after)), after_jobs=tuple(elsewhere))

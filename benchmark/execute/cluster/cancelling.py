@@ -1,11 +1,11 @@
 """Taking campaigns and single stages out of Slurm's queue."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 from benchmark.errors import BenchmarkError
 from benchmark.execute.cluster.campaign import Campaign, campaigns, folder_of_campaigns, owner
-from benchmark.execute.cluster.queue import Queue, QueuedJob, ask, look, queued
+from benchmark.execute.cluster.queue import Queue, Queued, QueuedJob, ask, look, queued
 from benchmark.execute.executors import Cancelled
 from benchmark.execute.stage_status import mark_cancelled
 from benchmark.store import Store
@@ -14,15 +14,23 @@ AT_ONCE = 500  # jobs in one command
 
 
 def cancel(store: Store, ids: Sequence[str] | None, keys: Sequence[str]) -> Cancelled:
-    """Cancel campaigns (``None``: all of them) and single stages; the arguments are those of ``CampaignManager``.
+    """Cancel campaigns (``None``: all of them) and single stages, as ``CampaignManager.cancel`` promises.
 
     Raises BenchmarkError where Slurm does not answer, so that nothing was cancelled, or refuses.
     """
     with _not_while_submitting(store):
-        chosen = _Chosen(store, ids, keys)
+        meant = [campaign for campaign in campaigns(store) if ids is None or campaign.id in ids]
+        of_campaigns = [key for campaign in meant for key in campaign.stages if _makes(store, campaign, key)]
+        stages = [key for key in dict.fromkeys([*of_campaigns, *keys]) if not store.find(key)]
+        entries = {key: entry for key in stages if (entry := queued(store, key))}
+        queue = look() if entries else Queue()
+        if queue.silence:
+            raise BenchmarkError(f"Slurm does not answer, so nothing was cancelled: {queue.silence}.")
         with store.writing():
-            chosen.mark()
-        return Cancelled(_cancel_jobs(chosen.jobs()), chosen.keys)
+            for key in stages:  # marked before any job sees its neighbours vanish
+                if key in entries or any(key in campaign.stages for campaign in meant):
+                    mark_cancelled(store, key)
+        return Cancelled(_cancel_jobs(list(_living(queue, meant, entries.values()))), stages)
 
 
 def _not_while_submitting(store: Store) -> AbstractContextManager[None]:
@@ -34,37 +42,20 @@ def _not_while_submitting(store: Store) -> AbstractContextManager[None]:
     return submitting(store)
 
 
-class _Chosen:
-    """The campaigns and stages that are meant, and what Slurm has of them."""
+def _makes(store: Store, campaign: Campaign, key: str) -> bool:
+    """Return whether a stage of a campaign is not made by a job of another one."""
+    entry = queued(store, key)
+    return entry is None or entry.campaign == campaign.id
 
-    def __init__(self, store: Store, ids: Sequence[str] | None, keys: Sequence[str]) -> None:
-        self._store = store
-        known = campaigns(store)
-        self._campaigns = known if ids is None else [one for one in known if one.id in ids]
-        of_campaigns = [key for one in self._campaigns for key in one.stages if self._theirs(key, one)]
-        self.keys = [key for key in dict.fromkeys([*of_campaigns, *keys]) if not store.find(key)]
-        submitted = any(queued(store, key) for key in self.keys)
-        self._queue = look() if submitted else Queue()
-        if self._queue.silence:
-            raise BenchmarkError(f"Slurm does not answer, so nothing was cancelled: {self._queue.silence}.")
 
-    def mark(self) -> None:
-        """Note that the stages are cancelled on purpose, before any job sees its neighbours vanish."""
-        for key in self.keys:
-            if queued(self._store, key) or any(key in campaign.stages for campaign in self._campaigns):
-                mark_cancelled(self._store, key)
-
-    def jobs(self) -> list[QueuedJob]:
-        """Return the living jobs of the campaigns, their monitors too, and of the single stages."""
-        ids = {campaign.id for campaign in self._campaigns}
-        wanted = {entry.job: entry.campaign for key in self.keys if (entry := queued(self._store, key))}
-        jobs = (job for job in self._queue.jobs.values() if job.alive and owner(job.name))
-        return [job for job in jobs if owner(job.name) in ids or wanted.get(job.id) == owner(job.name)]
-
-    def _theirs(self, key: str, campaign: Campaign) -> bool:
-        """Return whether a stage of a campaign is not made by a job of another one."""
-        entry = queued(self._store, key)
-        return entry is None or entry.campaign == campaign.id
+def _living(queue: Queue, meant: Sequence[Campaign], entries: Iterable[Queued]) -> Iterator[QueuedJob]:
+    """Yield the living jobs of the campaigns, their monitors too, and of single stages."""
+    ids = {campaign.id for campaign in meant}
+    of_stages = {(entry.job, entry.campaign) for entry in entries}
+    for job in queue.jobs.values():
+        campaign = owner(job.name)
+        if job.alive and campaign and (campaign in ids or (job.id, campaign) in of_stages):
+            yield job
 
 
 def _cancel_jobs(jobs: Sequence[QueuedJob]) -> int:

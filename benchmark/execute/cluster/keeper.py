@@ -14,7 +14,7 @@ from benchmark.execute.cluster.campaign import Campaign, load
 from benchmark.execute.cluster.own_job import noticing
 from benchmark.execute.cluster.rounds import Round
 from benchmark.execute.cluster.submit import submit_round
-from benchmark.execute.cluster.survey import Survey, attainable, by_machine, inputs_of, setbacks, survey
+from benchmark.execute.cluster.survey import attainable, by_machine, inputs_of, setbacks, survey
 from benchmark.execute.cluster.task import say
 from benchmark.execute.stage_status import StageStatus
 from benchmark.wording import plural
@@ -48,40 +48,42 @@ def keep(campaign: Campaign) -> None:
     Raises BenchmarkError where Slurm refuses a new round; ``retry`` submits it later.
     """
     inputs = inputs_of(campaign)
-    seen = _seen(campaign, inputs)
-    wanted = recoverable(campaign, inputs, seen)
+    stages = _seen(campaign, inputs)
+    wanted = recoverable(campaign, inputs, stages)
     if wanted:
         made = _next_round(campaign, wanted)
         say(f"round {made.number} of campaign {campaign.id}: {plural(len(made.tasks), 'stage')} submitted again")
         if made.error:
             say(f"the others were not: {made.error}")
         return
-    if any(stage.state in {"queued", "running"} for stage in seen.stages.values()):
+    if any(stage.state in {"queued", "running"} for stage in stages.values()):
         say("other jobs are at work on what is missing; the campaign monitor of their round goes on")
         return
-    for key, stage in seen.stages.items():
+    for key, stage in stages.items():
         if stage.state != "done":
             say(f"{stage.state}: {campaign.job(key).name} [{key[:8]}]" + (f": {stage.detail}" if stage.detail else ""))
     _write_tables(campaign)
 
 
-def _seen(campaign: Campaign, inputs: Mapping[str, Collection[str]]) -> Survey:
+def _seen(campaign: Campaign, inputs: Mapping[str, Collection[str]]) -> dict[str, StageStatus]:
     """Return how stages stand, once Slurm answers: nobody would ask again after this job."""
     end = time.monotonic() + PATIENCE
     while True:
-        seen = survey(campaign.store, inputs, ask=True)
-        if not seen.queue.silence or time.monotonic() > end:
-            return seen
+        stages, queue = survey(campaign.store, inputs, ask=True)
+        if not queue.silence or time.monotonic() > end:
+            return stages
         time.sleep(PAUSE)
 
 
-def recoverable(campaign: Campaign, inputs: Mapping[str, Collection[str]], seen: Survey) -> list[str]:
+def recoverable(
+    campaign: Campaign, inputs: Mapping[str, Collection[str]], stages: Mapping[str, StageStatus]
+) -> list[str]:
     """Return the stages that are to be made again, inputs before users; each is submitted ``retries`` times more.
 
     Args:
         campaign: what was submitted at once.
         inputs: as of ``inputs_of``.
-        seen: how its stages stand.
+        stages: how they stand.
     """
     rounds = campaign.rounds()
 
@@ -89,7 +91,7 @@ def recoverable(campaign: Campaign, inputs: Mapping[str, Collection[str]], seen:
         times = sum(key in made.tasks for made in rounds)
         return not (_final(stage) or times > campaign.cluster.retries or _worn_out(campaign, key))
 
-    return attainable(inputs, seen.stages, accepted)
+    return attainable(inputs, stages, accepted)
 
 
 def _final(stage: StageStatus) -> bool:

@@ -42,7 +42,7 @@ def _release(campaign: Campaign) -> list[str]:
 def _submitted(campaign: Campaign, keys: Sequence[str], *, failed: bool, cancelled: bool) -> Round | None:
     """Submit what a campaign lacks, of the named stages if there are any, and say so; ``None`` for nothing."""
     inputs = inputs_of(campaign)
-    stages = survey(campaign.store, inputs).stages
+    stages, _ = survey(campaign.store, inputs)
     meant = _related(inputs, keys)
 
     def accepted(key: str, stage: StageStatus) -> bool:

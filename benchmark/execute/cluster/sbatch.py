@@ -14,7 +14,7 @@ from submitit import SlurmExecutor
 from submitit.core.utils import FailedJobError, FailedSubmissionError
 
 from benchmark.errors import BenchmarkError
-from benchmark.execute.cluster.arrange import Layout
+from benchmark.execute.cluster.arrange import TeamLayout
 from benchmark.execute.cluster.cluster_file import ClusterFile, ResourceClass
 
 _OF_JOBS = ("SLURM_", "SLURMD_", "SRUN_", "SBATCH_", "SUBMITIT_")
@@ -41,7 +41,7 @@ class Request:
     name: str
     cluster: ClusterFile
     needs: ResourceClass
-    layout: Layout
+    layout: TeamLayout
     code: Path
     folder: Path
     tracked: bool

@@ -9,7 +9,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from benchmark.errors import BenchmarkError
-from benchmark.execute.cluster.arrange import Batch, Layout, SubmissionPlan, largest_array, ours, submission_plan
+from benchmark.execute.cluster.arrange import Batch, SubmissionPlan, TeamLayout, largest_array, ours, submission_plan
 from benchmark.execute.cluster.campaign import Campaign, folder_of_campaigns, job_name
 from benchmark.execute.cluster.cluster_file import MONITOR
 from benchmark.execute.cluster.queue import Queued, look, note
@@ -100,7 +100,7 @@ def monitor_request(campaign: Campaign, made: Round, after: Sequence[str], exclu
         name=job_name(campaign.id, MONITOR),
         cluster=campaign.cluster,
         needs=campaign.cluster.monitor,
-        layout=Layout(1, 1),
+        layout=TeamLayout(1, 1),
         code=made.code,
         folder=made.slurm,
         tracked=campaign.tracking is not None,

@@ -13,15 +13,10 @@ from benchmark.execute.stage_status import StageStatus, stage_statuses
 from benchmark.store import Store
 
 
-class Survey(NamedTuple):
-    """How stages stand, by key, and what Slurm said; ``queue`` is empty where it was not asked."""
-
-    stages: Mapping[str, StageStatus]
-    queue: Queue
-
-
-def survey(store: Store, inputs: Mapping[str, Collection[str]], *, ask: bool = False) -> Survey:
-    """Return how stages stand.
+def survey(
+    store: Store, inputs: Mapping[str, Collection[str]], *, ask: bool = False
+) -> tuple[dict[str, StageStatus], Queue]:
+    """Return how stages stand, by key, and what Slurm said; the queue is empty where it was not asked.
 
     Args:
         store: what is asked about.
@@ -29,7 +24,7 @@ def survey(store: Store, inputs: Mapping[str, Collection[str]], *, ask: bool = F
         ask: whether Slurm is asked even if no stage was submitted to it.
     """
     answer = SlurmAnswer(store, inputs, ask=ask)
-    return Survey(stage_statuses(store, inputs, answer.status), answer.queue)
+    return stage_statuses(store, inputs, answer.status), answer.queue
 
 
 def inputs_of(campaign: Campaign) -> dict[str, Collection[str]]:

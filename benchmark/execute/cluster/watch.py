@@ -1,12 +1,12 @@
 """Waiting for a campaign: what its jobs do, told as if they ran here. The jobs need nobody who waits."""
 
 import time
-from collections.abc import Collection, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from benchmark.execute.cluster.campaign import Campaign, owner
 from benchmark.execute.cluster.keeper import recoverable
-from benchmark.execute.cluster.survey import Survey, inputs_of, job_logs, survey
+from benchmark.execute.cluster.queue import Queue
+from benchmark.execute.cluster.survey import inputs_of, job_logs, survey
 from benchmark.execute.messages import Event, Finished, Progress, Started
 from benchmark.execute.scheduler import Observer
 from benchmark.execute.session import Session
@@ -19,28 +19,19 @@ TICK = 0.5
 LOOKS = 2  # in a row that must find nobody at work: shared file systems show results late
 
 
-class Pace(NamedTuple):
-    """How often is looked: every question is one to Slurm's controller."""
-
-    shortest: float = SHORTEST
-    longest: float = LONGEST
-
-    def next(self, wait: float, *, news: bool) -> float:
-        """Return the seconds until the next look."""
-        return self.shortest if news else min(self.longest, wait * SLOWER)
-
-
-USUAL = Pace()
-
-
-def watch(campaign: Campaign, observers: Sequence[Observer], pace: Pace = USUAL) -> Session:
+def watch(campaign: Campaign, observers: Sequence[Observer]) -> Session:
     """Tell observers what becomes of a campaign until nobody works for it any more. Ctrl-C only ends the watching."""
     watching = _Watch(campaign, observers)
     try:
-        watching.run(pace)
+        watching.run()
     except KeyboardInterrupt:
         return Session(watching.outcomes, interrupted=True)
     return Session(watching.outcomes, interrupted=False)
+
+
+def next_wait(wait: float, *, news: bool) -> float:
+    """Return the seconds until the next look: every one is a question to Slurm's controller."""
+    return SHORTEST if news else min(LONGEST, wait * SLOWER)
 
 
 class _Watch:
@@ -52,34 +43,34 @@ class _Watch:
         self._progress: dict[str, int] = {}
         self.outcomes: dict[str, Finished] = {}
 
-    def run(self, pace: Pace) -> None:
-        wait, idle = pace.shortest, 0
+    def run(self) -> None:
+        wait, idle = SHORTEST, 0
         while True:
-            seen = survey(self._store, self._inputs, ask=True)
-            news = self._tell(seen)
-            idle = 0 if self._at_work(seen) else idle + 1
+            stages, queue = survey(self._store, self._inputs, ask=True)
+            news = self._tell(stages)
+            idle = 0 if self._at_work(stages, queue) else idle + 1
             if len(self.outcomes) == len(self._inputs):
                 return
             if idle >= LOOKS:
-                self._give_up(seen)
+                self._give_up(stages)
                 return
-            wait = pace.shortest if idle else pace.next(wait, news=news)
+            wait = SHORTEST if idle else next_wait(wait, news=news)
             self._pause(wait)
 
-    def _tell(self, seen: Survey) -> bool:
+    def _tell(self, stages: Mapping[str, StageStatus]) -> bool:
         """Tell all that is new; return whether there was anything."""
-        again = self._to_be_made_again(seen)
-        events = [event for key, stage in seen.stages.items() for event in self._events(key, stage, again)]
+        again = self._to_be_made_again(stages)
+        events = [event for key, stage in stages.items() for event in self._events(key, stage, again)]
         for event in events:
             for observer in self._observers:
                 observer.event(event)
         return bool(events)
 
-    def _to_be_made_again(self, seen: Survey) -> Collection[str]:
+    def _to_be_made_again(self, stages: Mapping[str, StageStatus]) -> Collection[str]:
         """Return the stages that will be submitted again; asked for only where some are blocked."""
-        if not any(stage.state == "blocked" for stage in seen.stages.values()):
+        if not any(stage.state == "blocked" for stage in stages.values()):
             return ()
-        return recoverable(self._campaign, self._inputs, seen)
+        return recoverable(self._campaign, self._inputs, stages)
 
     def _events(self, key: str, stage: StageStatus, again: Collection[str]) -> Iterator[Event]:
         if key in self.outcomes:
@@ -114,15 +105,15 @@ class _Watch:
             return Finished(key, "blocked", message=stage.detail)
         return None
 
-    def _at_work(self, seen: Survey) -> bool:
+    def _at_work(self, stages: Mapping[str, StageStatus], queue: Queue) -> bool:
         """Return whether a job of the campaign or a maker of one of its stages is there, or may be."""
-        if seen.queue.silence or any(stage.state in {"queued", "running"} for stage in seen.stages.values()):
+        if queue.silence or any(stage.state in {"queued", "running"} for stage in stages.values()):
             return True
-        return any(job.alive and owner(job.name) == self._campaign.id for job in seen.queue.jobs.values())
+        return any(job.alive and owner(job.name) == self._campaign.id for job in queue.jobs.values())
 
-    def _give_up(self, seen: Survey) -> None:
+    def _give_up(self, stages: Mapping[str, StageStatus]) -> None:
         """Tell how stages stand for which nobody does anything."""
-        for key, stage in seen.stages.items():
+        for key, stage in stages.items():
             if key not in self.outcomes:
                 words = f"{stage.state}, and nobody makes it; `retry` submits it again"
                 message = ": ".join(filter(None, [words, stage.detail]))

@@ -8,7 +8,7 @@ import pytest
 
 from benchmark.splits import class_names, split
 from benchmark.store import Store
-from benchmark.tracking import Mirror, Outcome, records
+from benchmark.tracking import Delivery, Mirror, records
 from tests.benchmark.tracking.support import (
     KEY,
     STARTED,
@@ -26,7 +26,7 @@ def test_complete_stage_arrives_with_times_parameters_curves_numbers_and_files(s
     finish(store)
     update = Mirror(store).update(KEY)
     assert update is not None
-    assert (update.outcomes, update.running) == ((Outcome.SENT,), False)
+    assert (update.outcomes, update.running) == ((Delivery.SENT,), False)
     (run,) = all_runs(client)
     assert client.get_experiment(run.info.experiment_id).name == "weak-shot segmentation, mini"
     assert (run.info.run_name, run.info.status) == ("simformer train S4 seed 0", "FINISHED")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from benchmark.store import Store
-from benchmark.tracking import Mirror, Outcome
+from benchmark.tracking import Delivery, Mirror
 from tests.benchmark.tracking.support import (
     KEY,
     STARTED,
@@ -41,7 +41,7 @@ def test_curves_grow_while_the_stage_runs(store: Store, client: Client) -> None:
     updates = [first, second, third, fourth]
     assert all(update is not None and update.running for update in updates)
     outcomes = [update.outcomes for update in updates if update]
-    assert outcomes == [(Outcome.SENT,), (Outcome.UPDATED,), (Outcome.UPDATED,), (Outcome.PRESENT,)]
+    assert outcomes == [(Delivery.SENT,), (Delivery.UPDATED,), (Delivery.UPDATED,), (Delivery.PRESENT,)]
     finish(store)
     mirror.update(KEY)
     (run,) = all_runs(client)
@@ -225,7 +225,7 @@ def test_of_an_imported_result_the_attempt_that_made_it_is_sent(store: Store, cl
     finish(store, attempts=[record(1, "failed", started=None, **nowhere), record(2, **nowhere)])
     update = Mirror(store).update(KEY)
     assert update is not None
-    assert update.outcomes == (Outcome.SENT,)
+    assert update.outcomes == (Delivery.SENT,)
     (run,) = all_runs(client)
     assert (run.info.status, run.data.tags["attempt"]) == ("FINISHED", "2")
     assert "host" not in run.data.tags

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from benchmark.store import Store
-from benchmark.tracking import Mirror, Outcome
+from benchmark.tracking import Delivery, Mirror
 from benchmark.tracking.mirror import FAILURES_IN_A_ROW
 from tests.benchmark.tracking.support import KEY, Client, Made, all_runs, finish
 
@@ -28,7 +28,7 @@ def test_server_that_is_down_is_one_line_and_sync_makes_it_up(store: Store, clie
     assert "python -m benchmark sync --store" in told[0]
     assert "secret" not in told[0]
     assert "secret" not in "".join(file.read_text() for file in (store.root / "mlflow").glob("*.json"))
-    assert Mirror(store).sync().runs == {Outcome.SENT: 5}
+    assert Mirror(store).sync().runs == {Delivery.SENT: 5}
     assert len(all_runs(client)) == 5
 
 
@@ -113,7 +113,7 @@ def test_one_stage_that_cannot_be_sent_does_not_keep_back_the_others(store: Stor
         finish(store, f"{number:064x}")
     (store.folder("0" * 64) / "stage.json").write_text("broken")
     report = Mirror(store, warn=lambda _: None).sync()
-    assert report.runs == {Outcome.SENT: 2}
+    assert report.runs == {Delivery.SENT: 2}
     assert list(report.failed) == ["0" * 64]
 
 

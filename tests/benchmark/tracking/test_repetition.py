@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from benchmark.store import Store
-from benchmark.tracking import Mirror, Outcome, connect, sqlite_file, tracking_uri
+from benchmark.tracking import Delivery, Mirror, connect, sqlite_file, tracking_uri
 from tests.benchmark.tracking.support import (
     KEY,
     Client,
@@ -27,7 +27,7 @@ def test_again_sends_nothing(store: Store, client: Client) -> None:
     before = dump(store)
     update = Mirror(store).update(KEY)
     assert update is not None
-    assert update.outcomes == (Outcome.PRESENT,)
+    assert update.outcomes == (Delivery.PRESENT,)
     assert dump(store) == before
 
 
@@ -83,7 +83,7 @@ def test_run_that_a_slow_server_made_after_all_is_deleted_by_sync(store: Store, 
     (run,) = all_runs(client)
     for _ in range(9):  # whichever of their random names comes first
         client.create_run(run.info.experiment_id, start_time=run.info.start_time, tags=run.data.tags)
-    assert Mirror(store).sync().runs == {Outcome.PRESENT: 1}
+    assert Mirror(store).sync().runs == {Delivery.PRESENT: 1}
     assert [one.info.run_id for one in all_runs(client)] == [run.info.run_id]
     assert len(history(client, run)) == 5
 
@@ -92,7 +92,7 @@ def test_run_that_was_deleted_by_hand_does_not_come_back(store: Store, client: C
     finish(store)
     Mirror(store).update(KEY)
     client.delete_run(all_runs(client)[0].info.run_id)
-    assert Mirror(store).sync().runs == {Outcome.PRESENT: 1}
+    assert Mirror(store).sync().runs == {Delivery.PRESENT: 1}
     assert not all_runs(client)
 
 
@@ -102,7 +102,7 @@ def test_two_servers_are_kept_apart(store: Store, tables: Path, tmp_path: Path) 
     for uri in (None, f"sqlite:///{other}"):
         update = Mirror(store, uri).update(KEY)
         assert update is not None
-        assert update.outcomes == (Outcome.SENT,)
+        assert update.outcomes == (Delivery.SENT,)
     assert len(json.loads((store.root / "mlflow" / f"{KEY}.json").read_text())) == 2
     assert len(all_runs(connect(f"sqlite:///{other}"))) == 1
 
@@ -112,13 +112,13 @@ def test_run_that_mlflow_lost_is_sent_again_by_sync(store: Store, tables: Path) 
     Mirror(store).update(KEY)
     shutil.copy(tables, sqlite_file(tracking_uri(store.root)) or "")
     report = Mirror(store).sync()
-    assert report.runs == {Outcome.SENT: 1}
+    assert report.runs == {Delivery.SENT: 1}
     assert len(all_runs(connect(tracking_uri(store.root)))) == 1
 
 
 def test_many_at_once_make_one_run(store: Store, client: Client) -> None:
     finish(store)
-    outcomes: list[Outcome] = []
+    outcomes: list[Delivery] = []
 
     def mirror() -> None:
         update = Mirror(store).update(KEY)
@@ -129,5 +129,5 @@ def test_many_at_once_make_one_run(store: Store, client: Client) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(outcomes) == [*[Outcome.PRESENT] * 3, Outcome.SENT]
+    assert sorted(outcomes) == [*[Delivery.PRESENT] * 3, Delivery.SENT]
     assert len(all_runs(client)) == 1

@@ -17,7 +17,7 @@ from urllib.parse import quote
 import pytest
 
 from benchmark.store import Store
-from benchmark.tracking import Mirror, Outcome, connect
+from benchmark.tracking import Delivery, Mirror, connect
 from benchmark.tracking.address import free_address
 from benchmark.tracking.server import own_database
 from tests.benchmark.processes import alive
@@ -125,7 +125,7 @@ def test_the_same_run_whether_it_was_sent_directly_or_through_the_server(place: 
     for uri in (place.url, None):
         update = Mirror(place.store, uri, warn=pytest.fail).update(keys[0])
         assert update is not None
-        assert update.outcomes == (Outcome.SENT,)
+        assert update.outcomes == (Delivery.SENT,)
     (run,) = place.runs(keys[0])
     assert len(history(place.client, run)) == 5
 

@@ -18,7 +18,6 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -34,28 +33,6 @@ from benchmark.execute.executors import (
 from benchmark.execute.stage_status import StageStatus, cancelled_mark, mark_cancelled
 from benchmark.files import read_json, write_json
 from benchmark.store import Store
-
-
-class Plugin:
-    """What the entry point names."""
-
-    name = "background"
-    summary = "a process that goes on without this one, one stage after the other"
-    options = (
-        click.option(
-            "--nice",
-            type=click.IntRange(0, 19),
-            default=0,
-            help="With --executor background: how far it gives way to other processes.",
-        ),
-    )
-    instead = "in the background there is one process"
-
-    def configured(self, values: Mapping[str, Any]) -> "Background":
-        return Background(values["nice"])
-
-    def campaigns(self, store: Store) -> "Campaigns":
-        return Campaigns(store)
 
 
 @dataclass(frozen=True)
@@ -250,4 +227,18 @@ class Answer:
         ]
 
 
-EXECUTOR: ExecutorPlugin = Plugin()
+EXECUTOR = ExecutorPlugin(
+    name="background",
+    summary="a process that goes on without this one, one stage after the other",
+    configured=lambda values: Background(values["nice"]),
+    options=(
+        click.option(
+            "--nice",
+            type=click.IntRange(0, 19),
+            default=0,
+            help="With --executor background: how far it gives way to other processes.",
+        ),
+    ),
+    instead="in the background there is one process",
+    campaigns=Campaigns,
+)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmark.execute.cluster.arrange import Batch, Layout, arrange, layout_of
+from benchmark.execute.cluster.arrange import Batch, TeamLayout, arrange, layout_of
 from benchmark.execute.cluster.cluster_file import ClusterFile, ResourceClass, cluster_file_of
 from benchmark.execute.messages import Job
 
@@ -110,14 +110,14 @@ def test_jobs_of_others_are_waited_for() -> None:
 def test_a_team_is_as_large_as_the_class_allows_and_the_stage_can_be_divided(
     shares: int, layout: tuple[int, int]
 ) -> None:
-    assert layout_of(ResourceClass("01:00:00", processes=4, nodes=2), shares) == Layout(*layout)
+    assert layout_of(ResourceClass("01:00:00", processes=4, nodes=2), shares) == TeamLayout(*layout)
 
 
 def test_stages_that_need_other_teams_are_in_other_arrays_under_one_limit() -> None:
     classes = cluster(train={"processes": 2, "max_running": 3})
     batches = arrange([job("a", shares=2), job("b"), job("c", shares=4)], classes, 1001)
     assert keys(batches) == [["a", "c"], ["b"]]
-    assert [batch.layout for batch in batches] == [Layout(1, 2), Layout(1, 1)]
+    assert [batch.layout for batch in batches] == [TeamLayout(1, 2), TeamLayout(1, 1)]
     assert [batch.parallel for batch in batches] == [2, 1]
 
 

@@ -37,7 +37,7 @@ class Submitted:
         self.name = job_name(self.site.campaign.id, "default")
 
     def stands(self, kind: str) -> StageStatus:
-        return survey(self.site.store, inputs_of(self.site.campaign)).stages[self.site.key(kind)]
+        return survey(self.site.store, inputs_of(self.site.campaign))[0][self.site.key(kind)]
 
     def holds(self, **states: str) -> None:
         self._queue.holds(**{job: f"{state} {self.name}" for job, state in states.items()})
@@ -54,10 +54,10 @@ def test_stages_stand_as_their_jobs_do(tmp_path: Path, queue: Queue) -> None:
 
 def test_nothing_is_asked_for_stages_that_were_never_submitted(tmp_path: Path, slurm: FakeSlurm) -> None:
     site = Site(tmp_path)
-    stages = survey(site.store, inputs_of(site.campaign)).stages
+    stages, _ = survey(site.store, inputs_of(site.campaign))
     assert {stage.state for stage in stages.values()} == {"missing"}
     site.made("prepare", "train", "evaluate")
-    stages = survey(site.store, inputs_of(site.campaign)).stages
+    stages, _ = survey(site.store, inputs_of(site.campaign))
     assert {stage.state for stage in stages.values()} == {"done"}
     assert slurm.calls() == []
 
