@@ -21,9 +21,9 @@ def command(store: Path, uri: str | None) -> int:
     Exit code 1 if some could not be sent.
     """
     mirror = Mirror(Store(store), uri, warn=lambda _: None)  # the reasons are listed below
-    report = mirror.sync()
-    counts = ", ".join(f"{report.runs.get(outcome, 0)} {outcome}" for outcome in Delivery)
+    runs = mirror.sync()
+    counts = ", ".join(f"{runs.get(outcome, 0)} {outcome}" for outcome in Delivery)
     click.echo(f"runs: {counts}; {public(mirror.uri)}")
-    for reason, stages in Counter(report.failed.values()).most_common():
+    for reason, stages in Counter(mirror.failed.values()).most_common():
         click.echo(f"{plural(stages, 'stage')} not sent: {reason}", err=True)
-    return Exit.INCOMPLETE if report.failed else Exit.OK
+    return Exit.INCOMPLETE if mirror.failed else Exit.OK

@@ -91,8 +91,8 @@ class PlainDisplay:
             return
         self._due = self._clock() + PLAIN_INTERVAL
         running = (
-            f"{one.stage.name} {one.done}/{one.total}" if one.total else one.stage.name
-            for one in self._forecast.running.values()
+            f"{running.stage.name} {running.done}/{running.total}" if running.total else running.stage.name
+            for running in self._forecast.running.values()
         )
         click.echo(f"progress {overview(self._forecast)}; running: {', '.join(running) or 'none'}", err=True)
 
@@ -132,12 +132,12 @@ class LiveDisplay:
 
         grid = Table.grid(padding=(0, 1))
         grid.add_column(max_width=60, no_wrap=True, overflow="ellipsis")
-        for one in list(self._forecast.running.values())[:RUNNING_SHOWN]:
-            left = one.left()
+        for running in list(self._forecast.running.values())[:RUNNING_SHOWN]:
+            left = running.left()
             grid.add_row(
-                Text(one.stage.name),
-                ProgressBar(total=one.total or None, completed=one.done, width=24, pulse=not one.total),
-                Text(f"{one.done}/{one.total}" if one.total else ""),
+                Text(running.stage.name),
+                ProgressBar(total=running.total or None, completed=running.done, width=24, pulse=not running.total),
+                Text(f"{running.done}/{running.total}" if running.total else ""),
                 Text("" if left is None else f"{duration(left)} left"),
             )
         return Group(grid, Text(overview(self._forecast), style="bold"))

@@ -269,7 +269,7 @@ def told(answers: Iterable[QueueAnswer]) -> "Callable[[str], StageStatus | None]
 
     def of(key: str) -> "StageStatus | None":
         said = [status for answer in answers if (status := answer.status(key))]
-        return next((one for one in said if one.state in {"running", "queued"}), said[0] if said else None)
+        return next((status for status in said if status.state in {"running", "queued"}), said[0] if said else None)
 
     return of
 

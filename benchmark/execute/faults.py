@@ -23,7 +23,7 @@ class LostInputError(BenchmarkError):
 
 def fault_of(error: BaseException) -> Fault:
     """Return ``machine`` for memory, disks, GPUs and connections that gave out, ``stage`` for every other exception."""
-    return "machine" if any(_of_machine(one) for one in _chain(error)) else "stage"
+    return "machine" if any(_of_machine(cause) for cause in _chain(error)) else "stage"
 
 
 def lost_peer(message: str) -> bool:

@@ -50,9 +50,9 @@ class Forecast:
         if isinstance(event, Started):
             self.running[event.key] = Running(self._stages[event.key], now)
         elif isinstance(event, Progress) and event.key in self.running:
-            one = self.running[event.key]
-            one.done, one.total, one.latest = event.done, event.total, now
-            one.first = one.first or (event.done, now)
+            running = self.running[event.key]
+            running.done, running.total, running.latest = event.done, event.total, now
+            running.first = running.first or (event.done, now)
         elif isinstance(event, Finished):
             self._finished(event)
 
@@ -72,17 +72,17 @@ class Forecast:
         pace = self._pace()
         costs = {key: stage.cost * pace for key, stage in self._open.items()}
         now = self._clock()
-        for key, one in self.running.items():
-            own = one.left()
-            costs[key] = max(0.0, costs[key] - (now - one.since)) if own is None else own
+        for key, running in self.running.items():
+            own = running.left()
+            costs[key] = max(0.0, costs[key] - (now - running.since)) if own is None else own
         return wall_seconds(list(self._open.values()), self._workers, costs)
 
     def _pace(self) -> float:
         """Return how many seconds of wall time one estimated CPU second takes here."""
         measured, expected = self._measured, self._expected
-        for one in self.running.values():
-            own = one.left()
-            if own is not None and one.total:
-                measured += one.latest - one.since + own
-                expected += one.stage.cost
+        for running in self.running.values():
+            own = running.left()
+            if own is not None and running.total:
+                measured += running.latest - running.since + own
+                expected += running.stage.cost
         return measured / expected if measured and expected else 1.0

@@ -55,16 +55,16 @@ def find_gpus() -> tuple[str, ...]:
     if visible is None:
         found = tuple(str(index) for index, _ in enumerate(NVIDIA_GPUS.glob("*")))
     else:
-        found = tuple(takewhile(lambda one: one not in NO_GPU, (one.strip() for one in visible.split(","))))
+        found = tuple(takewhile(lambda gpu: gpu not in NO_GPU, (name.strip() for name in visible.split(","))))
     return found[int(number) : int(number) + 1] if number.isdigit() else found
 
 
 def choose_gpus(wanted: Sequence[str] | None) -> tuple[str, ...]:
     """Return the wanted ones of ``find_gpus``, all for ``None``. Raises BenchmarkError for one that is not there."""
     known = find_gpus()
-    for one in wanted or ():
-        if one not in known:
-            raise unknown("GPU", one, known, "--gpus (CUDA_VISIBLE_DEVICES and BENCHMARK_DEVICE limit what there is)")
+    for gpu in wanted or ():
+        if gpu not in known:
+            raise unknown("GPU", gpu, known, "--gpus (CUDA_VISIBLE_DEVICES and BENCHMARK_DEVICE limit what there is)")
     return known if wanted is None else tuple(wanted)
 
 

@@ -42,7 +42,10 @@ class Scheduler:
         self._jobs, self._store, self._observers = jobs, store, observers
         self._urgency = urgency(stages)
         self._order: TopologicalSorter[str] = TopologicalSorter(
-            {key: [one.key for one in stage.inputs.values() if one.key in jobs] for key, stage in self._stages.items()}
+            {
+                key: [parent.key for parent in stage.inputs.values() if parent.key in jobs]
+                for key, stage in self._stages.items()
+            }
         )
         self._order.prepare()
         self._ready: list[tuple[float, str]] = []
@@ -122,7 +125,7 @@ class Scheduler:
         """Report all that rests on a failed stage."""
         lost = {failed}
         for key, stage in self._stages.items():
-            parent = next((one for one in stage.inputs.values() if one.key in lost), None)
+            parent = next((needed for needed in stage.inputs.values() if needed.key in lost), None)
             if parent is not None and key not in self.outcomes:
                 lost.add(key)
                 self.outcomes[key] = Finished(key, "blocked", message=f"needs {parent.name!r}")

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
@@ -28,18 +28,15 @@ class Update(NamedTuple):
     running: bool
 
 
-class Report(NamedTuple):
-    """What ``sync`` did: how many runs, and which stages (key -> reason) could not be sent."""
-
-    runs: Mapping[Delivery, int]
-    failed: Mapping[str, str]
-
-
 class Mirror:
     """Sends what a store holds to one MLflow, from a thread of its own.
 
     No method raises because of MLflow: the first failure is one line on stderr, and what was missed stays due until
     ``sync``. The state of each stage is in ``STORE/mlflow``, so that any number of processes may mirror one store.
+
+    Attributes:
+        uri: MLflow's tracking URI.
+        failed: stage -> why it could not be sent, until it can.
 
     Args:
         store: what is mirrored.
@@ -109,8 +106,11 @@ class Mirror:
         self.failed.pop(key, None)
         return Update(outcomes, running=bool(found) and found[-1].status == RUNNING)
 
-    def sync(self) -> Report:
-        """Send all that MLflow does not have of the executed stages of the store."""
+    def sync(self) -> Counter[Delivery]:
+        """Send all that MLflow does not have of the executed stages of the store, and return what became of the runs.
+
+        Afterwards ``failed`` has the stages that could not be sent.
+        """
         runs: Counter[Delivery] = Counter()
         in_a_row = 0
         for key in executed(self._store):
@@ -122,7 +122,7 @@ class Mirror:
                 update = self.update(key, verify=True)
             in_a_row = 0 if update else in_a_row + 1
             runs.update(update.outcomes if update else ())
-        return Report(runs, dict(self.failed))
+        return runs
 
     def _connected(self) -> Sender:
         if self._sender is None:

@@ -68,7 +68,7 @@ def layout_of(resources: ResourceClass, shares: int) -> TeamLayout:
         for processes in range(1, resources.processes + 1)
         if shares % (nodes * processes) == 0
     )
-    return max(possible, key=lambda one: (one.nodes * one.processes, -one.nodes))
+    return max(possible, key=lambda layout: (layout.nodes * layout.processes, -layout.nodes))
 
 
 class _Arranger:

@@ -132,7 +132,7 @@ def past(ids: Collection[str]) -> Mapping[str, QueuedJob]:
     """Ask the accounting for jobs that have left the queue; it may be switched off, or lag behind."""
     if not ids:
         return {}
-    answer = ask(*_SACCT, f"--jobs={','.join(sorted({one.partition('_')[0] for one in ids}))}")
+    answer = ask(*_SACCT, f"--jobs={','.join(sorted({name.partition('_')[0] for name in ids}))}")
     lines = (line.split("|", maxsplit=3) for line in answer.text.splitlines())
     jobs = (_accounted(*parts) for parts in lines if len(parts) == 4)
     return {job_id: job._replace(id=job_id) for job in jobs for job_id in expanded(job.id) if job_id in ids}

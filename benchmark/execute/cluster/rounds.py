@@ -88,7 +88,7 @@ class Round:
 def rounds_in(folder: Path) -> list[Round]:
     """Return the rounds that were recorded in a folder, oldest first."""
     folders = sorted(folder.glob("[0-9]*"), key=lambda folder: int(folder.name))
-    return [one for one in map(_round, folders) if one]
+    return [recorded for recorded in map(_round, folders) if recorded]
 
 
 def next_round(folder: Path, code: Path) -> Round:
@@ -104,7 +104,7 @@ def _round(folder: Path) -> Round | None:
     content = read_json(folder / "arrays.json")
     if not isinstance(content, dict):
         return None
-    arrays = (Array(**{name: _frozen(value) for name, value in one.items()}) for one in content.pop("arrays"))
+    arrays = (Array(**{name: _frozen(value) for name, value in array.items()}) for array in content.pop("arrays"))
     code, left, monitor = Path(content.pop("code")), tuple(content.pop("left")), content.pop("keeper")
     return Round(int(folder.name), folder, code, arrays=tuple(arrays), left=left, monitor=monitor, **content)
 

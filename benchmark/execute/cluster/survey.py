@@ -114,7 +114,7 @@ class SlurmAnswer:
         """Return the jobs that Slurm's controller has forgotten, of stages that are not complete."""
         if self.silence:
             return {}
-        forgotten = (key for key, one in self._entries.items() if not _ours(self.queue.jobs.get(one.job), one))
+        forgotten = (key for key, entry in self._entries.items() if not _ours(self.queue.jobs.get(entry.job), entry))
         return past({self._entries[key].job for key in forgotten if not self._store.find(key)})
 
     def _job(self, key: str) -> QueuedJob | None:

@@ -136,7 +136,11 @@ class _Work:
 
     def _own_attempts(self) -> list[dict[str, Any]]:
         records = self._store.attempts(self._job.key)
-        return [one for one in records if (one.get("job"), one.get("restart")) == (self._own.id, self._own.restart)]
+        return [
+            record
+            for record in records
+            if (record.get("job"), record.get("restart")) == (self._own.id, self._own.restart)
+        ]
 
     def _again(self, reason: str, delay: float, *, elsewhere: bool = False) -> int:
         refusal = self._own.start_again(delay, elsewhere=self._script() if elsewhere else None)
@@ -144,7 +148,7 @@ class _Work:
         return Exit.INCOMPLETE if refusal else Exit.OK
 
     def _script(self) -> Path:
-        folders = (one.slurm for one in self._campaign.rounds() if any(a.id == self._own.array for a in one.arrays))
+        folders = (made.slurm for made in self._campaign.rounds() if any(a.id == self._own.array for a in made.arrays))
         return next(folders, self._campaign.folder) / f"{self._own.array}_submission.sh"
 
     def _patience(self) -> float:
@@ -175,7 +179,7 @@ def failed_ancestor(campaign: Campaign, missing: Iterable[str]) -> str:
         error = own_error(campaign.store, key)
         if error:
             return f"{job.name if job else 'a stage'} [{key[:8]}] failed: {error}"
-        deeper = [one for one in job.inputs.values() if not campaign.store.find(one)] if job else []
+        deeper = [parent for parent in job.inputs.values() if not campaign.store.find(parent)] if job else []
         reason = failed_ancestor(campaign, deeper)
         if reason:
             return reason

@@ -28,7 +28,7 @@ def test_server_that_is_down_is_one_line_and_sync_makes_it_up(store: Store, clie
     assert "python -m benchmark sync --store" in told[0]
     assert "secret" not in told[0]
     assert "secret" not in "".join(file.read_text() for file in (store.root / "mlflow").glob("*.json"))
-    assert Mirror(store).sync().runs == {Delivery.SENT: 5}
+    assert Mirror(store).sync() == {Delivery.SENT: 5}
     assert len(all_runs(client)) == 5
 
 
@@ -42,10 +42,10 @@ def test_sync_gives_up_on_a_server_that_is_down(store: Store, monkeypatch: pytes
     monkeypatch.setattr("benchmark.tracking.mirror.connect", refuse)
     for number in range(6):
         finish(store, f"{number:064x}")
-    report = Mirror(store, warn=lambda _: None).sync()
+    mirror = Mirror(store, warn=lambda _: None)
+    assert not mirror.sync()
     assert len(calls) == 3
-    assert len(report.failed) == 6
-    assert not report.runs
+    assert len(mirror.failed) == 6
 
 
 def test_connection_that_is_lost_once_costs_sync_nothing(
@@ -61,8 +61,9 @@ def test_connection_that_is_lost_once_costs_sync_nothing(
         log_batch(*arguments, **named)
 
     monkeypatch.setattr(type(client), "log_batch", sometimes)
-    report = Mirror(store, warn=lambda _: None).sync()
-    assert not report.failed
+    mirror = Mirror(store, warn=lambda _: None)
+    mirror.sync()
+    assert not mirror.failed
     assert [run.info.status for run in all_runs(client)] == ["FINISHED"] * 3
 
 
@@ -112,9 +113,9 @@ def test_one_stage_that_cannot_be_sent_does_not_keep_back_the_others(store: Stor
     for number in range(3):
         finish(store, f"{number:064x}")
     (store.folder("0" * 64) / "stage.json").write_text("broken")
-    report = Mirror(store, warn=lambda _: None).sync()
-    assert report.runs == {Delivery.SENT: 2}
-    assert list(report.failed) == ["0" * 64]
+    mirror = Mirror(store, warn=lambda _: None)
+    assert mirror.sync() == {Delivery.SENT: 2}
+    assert list(mirror.failed) == ["0" * 64]
 
 
 def test_folder_that_cannot_be_written_stops_nothing(store: Store) -> None:
