@@ -8,70 +8,124 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("benchmark", "methods")
 
-Graph = Mapping[str, frozenset[str]]
+Graph = Mapping[str, frozenset[str]]  # module -> the modules that it imports
+
+# Lowest first: a module imports from its own layer and from those below.
+LAYERS: Mapping[str, tuple[str, ...]] = {
+    "words, files, numbers": (
+        *("arithmetic", "comma_lists", "errors", "files", "metrics", "old_spellings", "orderings", "paths", "program"),
+        *("provenance", "randomness", "ranks", "settings", "sources", "split_files", "table_files", "tables"),
+        *("validation", "wording", "yaml12"),
+    ),
+    "data": ("datasets", "splits"),
+    "stages and plans": ("config", "labels", "makespan", "plan", "registry", "relocated", "stage", "store"),
+    "work": ("execute", "tracking"),
+    "what work costs, and its results elsewhere": ("costs", "sharing"),
+    "reports": ("completion", "report", "reproduction"),
+    "selections": ("selection",),
+    "verbs": ("commands",),
+    "command line": ("cli", "__main__"),
+}
+BELOW_METHODS = "stages and plans"  # the highest layer that methods stand on; nothing in benchmark stands on them
 
 
 @cache
-def modules() -> Mapping[str, Path]:
+def modules(root: Path = ROOT) -> Mapping[str, Path]:
     """Return the dotted name of every module -> its file."""
-    found = {}
+    named = {}
     for package in PACKAGES:
-        for path in sorted((ROOT / package).rglob("*.py")):
-            parts = path.relative_to(ROOT).with_suffix("").parts
-            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
-    return found
+        for path in sorted((root / package).rglob("*.py")):
+            parts = path.relative_to(root).with_suffix("").parts
+            named[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return named
 
 
 @cache
-def syntax(module: str) -> ast.Module:
-    return ast.parse(modules()[module].read_text(encoding="utf-8"))
+def syntax(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 @cache
-def imports() -> Graph:
+def imports(root: Path = ROOT) -> Graph:
     """Return module -> the modules that it imports: at its top, lazily, or for types alone."""
-    return {module: frozenset(_imported(module)) - {module} for module in modules()}
+    known = modules(root)
+    return {module: frozenset(_imported(path, known)) - {module} for module, path in known.items()}
 
 
-def _imported(module: str) -> Iterator[str]:
-    known = modules()
-    for node in ast.walk(syntax(module)):
+def _imported(path: Path, known: Mapping[str, Path]) -> Iterator[str]:
+    for node in ast.walk(syntax(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name in known)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            names = (f"{node.module}.{alias.name}" for alias in node.names)
-            yield from (name if name in known else node.module for name in names if node.module in known)
+            for alias in node.names:
+                name = f"{node.module}.{alias.name}"
+                yield from [imported for imported in (name, node.module) if imported in known][:1]
 
 
-def circles() -> list[list[str]]:
+def circles(graph: Graph) -> list[list[str]]:
     """Return the sets of modules that import each other, directly or not."""
-    reached = {module: _reached(module) for module in imports()}
+    reached = {module: _reached(graph, module) for module in graph}
     sets = {
         frozenset(other for other in reached[module] if module in reached[other])
-        for module in imports()
+        for module in graph
         if module in reached[module]
     }
-    return sorted(sorted(one) for one in sets)
+    return sorted(sorted(circle) for circle in sets)
 
 
-def _reached(module: str) -> set[str]:
+def _reached(graph: Graph, module: str) -> set[str]:
     seen: set[str] = set()
     waiting = [module]
     while waiting:
-        new = imports()[waiting.pop()] - seen
+        new = graph[waiting.pop()] - seen
         seen |= new
         waiting += new
     return seen
 
 
-@cache
-def depth(module: str) -> int:
-    """Return how many modules stand on each other up to this one. There must be no circles."""
-    return 1 + max(map(depth, imports()[module]), default=0)
+def depth(graph: Graph) -> int:
+    """Return how many modules stand on each other at most. There must be no circles."""
+
+    @cache
+    def of(module: str) -> int:
+        return 1 + max(map(of, graph[module]), default=0)
+
+    return max(map(of, graph))
+
+
+def layer(module: str) -> int | None:
+    """Return the place of a module of ``benchmark`` in ``LAYERS``, the lowest for the package itself."""
+    name = module.removeprefix("benchmark").removeprefix(".")
+    if not name:
+        return 0
+    for place, rooms in enumerate(LAYERS.values()):
+        if name.partition(".")[0] in rooms:
+            return place
+    return None
+
+
+def upward(graph: Graph) -> list[str]:
+    """Return the imports that lead up, ``a -> b``, and every module that has no layer."""
+    faults = [f"{module}: in no layer" for module in graph if not _is_method(module) and layer(module) is None]
+    for module, imported in sorted(graph.items()):
+        faults += [f"{module} -> {other}" for other in sorted(imported) if _leads_up(module, other)]
+    return faults
+
+
+def _leads_up(module: str, other: str) -> bool:
+    if _is_method(other):
+        return not _is_method(module)
+    highest = list(LAYERS).index(BELOW_METHODS) if _is_method(module) else layer(module)
+    reached = layer(other)
+    return highest is not None and reached is not None and reached > highest
+
+
+def _is_method(module: str) -> bool:
+    return module.partition(".")[0] == "methods"
 
 
 def classes() -> int:
-    return sum(isinstance(node, ast.ClassDef) for module in modules() for node in ast.walk(syntax(module)))
+    return sum(isinstance(node, ast.ClassDef) for path in modules().values() for node in ast.walk(syntax(path)))
 
 
 def lines() -> int:
@@ -79,14 +133,17 @@ def lines() -> int:
 
 
 def main() -> None:
-    """Print the figures, and every circle."""
-    count = len(modules())
-    print(f"{count} modules, {lines()} lines, {classes()} classes: {1000 * classes() / lines():.1f} per 1,000 lines")
-    print(f"{sum(map(len, imports().values())) / count:.1f} imports per module")
-    for circle in circles():
+    """Print the figures, every circle and every import that leads up."""
+    graph = imports()
+    per_thousand = 1000 * classes() / lines()
+    print(f"{len(graph)} modules, {lines()} lines, {classes()} classes: {per_thousand:.1f} per 1,000 lines")
+    print(f"{sum(map(len, graph.values())) / len(graph):.1f} imports per module")
+    for circle in circles(graph):
         print("circle:", " ".join(circle))
-    if not circles():
-        print(f"the import graph is {max(map(depth, imports()))} deep")
+    for fault in upward(graph):
+        print("upward:", fault)
+    if not circles(graph):
+        print(f"the import graph is {depth(graph)} deep")
 
 
 if __name__ == "__main__":
