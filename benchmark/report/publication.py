@@ -21,6 +21,7 @@ from benchmark.report.plots.table_plot import plot
 from benchmark.report.scores.classes import ClassPage
 from benchmark.report.scores.estimates import Estimate, Results
 from benchmark.report.tables import FORMS, CellSpec, RunResults, render
+from benchmark.report.wording import WAY_OUT
 from benchmark.sharing.replicates import provenances
 from benchmark.splits import split_digest
 
@@ -28,10 +29,6 @@ if TYPE_CHECKING:
     from benchmark.plan import Plan
     from benchmark.store import Store
     from benchmark.tables import Table
-
-WAY_OUT = (
-    "The results in the store are untouched. Free space or change permissions, or choose another folder with --out."
-)
 
 
 def publish(plan: "Plan", table: "Table", store: "Store", out: Path) -> tuple[str, tuple[Path, ...]]:

@@ -1,10 +1,14 @@
-"""The words by which captions and plots call a run and the paper."""
+"""What captions, plots and messages call a run and the paper."""
 
 from collections.abc import Iterator, Sequence
 
 from benchmark.report.scores.estimates import Results
 from benchmark.split_files import datasets, split_file
 from benchmark.wording import enumerated, plural
+
+WAY_OUT = (
+    "The results in the store are untouched. Free space or change permissions, or choose another folder with --out."
+)
 
 
 def run_words(results: Results) -> str:

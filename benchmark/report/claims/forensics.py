@@ -19,10 +19,9 @@ import numpy as np
 
 from benchmark.metrics import Counts
 from benchmark.report.claims.anomalies import Observation, observe
-from benchmark.report.claims.judge import printed_decimals
 from benchmark.report.claims.tolerance import Tolerance, tolerance
 from benchmark.report.scores.conventions import READINGS, ClassSet, Reading, Sets, class_sets, read_all
-from benchmark.report.scores.estimates import Estimate, Results, Scored, assemble, score
+from benchmark.report.scores.estimates import Estimate, Results, Scored, assemble, printed_decimals, score
 from benchmark.report.scores.evaluations import Evaluation, Facts, evaluations, facts, read_each
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from benchmark.metrics import Counts
 from benchmark.report.claims.anomalies import Observation, observe
 from benchmark.report.claims.comparisons import Comparison, OrderingVerdict, undecided_words, verdicts
 from benchmark.report.claims.tolerance import Tolerance, tolerance
-from benchmark.report.scores.estimates import Estimate, Results, Scored, Status, assemble, score
+from benchmark.report.scores.estimates import Estimate, Results, Scored, Status, assemble, printed_decimals, score
 from benchmark.report.scores.evaluations import Evaluation, Facts, evaluations, facts, read_each, read_replicates
 from benchmark.report.scores.intervals import Draws, Interval, SeedMean, draw, over_images, over_seeds
 from benchmark.wording import plural
@@ -104,6 +104,11 @@ class Judgement:
     draws: Mapping[str, Draws] = field(compare=False, repr=False)
 
     @property
+    def verdicts(self) -> Mapping[tuple[str, str], str]:
+        """Labels of row and column -> verdict on the printed value."""
+        return {(cell.estimate.row, cell.estimate.column): cell.verdict for cell in self.cells}
+
+    @property
     def outcomes(self) -> Iterator[str]:
         """The verdict on each cell, then the outcome of each comparison that an ordering is made of."""
         yield from (cell.verdict for cell in self.cells)
@@ -141,12 +146,6 @@ def decide(interval: Interval, printed: float, held: Tolerance) -> Literal["repr
     if max(-low, high) <= held.size:
         return "reproduced"
     return "not reproduced" if max(low, -high) > held.size else "undecided"
-
-
-def printed_decimals(table: "Table") -> int:
-    """Return how many decimals a table prints: as many as any of its values has, at least one."""
-    printed = [repr(cell.printed) for cell in table.cells() if cell.printed is not None]
-    return max((len(text.partition(".")[2]) for text in printed), default=1)
 
 
 def _look(evaluation: Evaluation, counts: Counts) -> tuple[Scored, Facts, Draws]:

@@ -24,7 +24,7 @@ from benchmark.report.html.grids import Pictures, grid
 from benchmark.report.html.packing import collect, restore
 from benchmark.report.html.page import render
 from benchmark.report.html.verifying import verify
-from benchmark.report.publication import WAY_OUT
+from benchmark.report.wording import WAY_OUT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

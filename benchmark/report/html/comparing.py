@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 from benchmark.report.html.content import Content
 from benchmark.report.html.drawings import Drawing, drawings, fault
-from benchmark.report.html.page import unsealed
 from benchmark.report.html.reading import Node, Part, nodes, parts, without_blocks
 from benchmark.report.html.scripts import unknown_code
+from benchmark.report.html.sealing import unsealed
 from benchmark.report.html.texts import Texts
 from benchmark.report.html.units import units
 from benchmark.report.html.words import between

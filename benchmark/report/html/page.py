@@ -1,8 +1,5 @@
 """The page itself: one HTML file that loads nothing, made from a description and the counts that belong to it."""
 
-import base64
-import hashlib
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -15,6 +12,7 @@ from benchmark.report.html.charts import MARKERS
 from benchmark.report.html.content import Content
 from benchmark.report.html.grids import Pictures, class_chips, defined, hexadecimal, legend
 from benchmark.report.html.rows import TableView, table_view
+from benchmark.report.html.sealing import policy, seal
 from benchmark.report.html.summary import summary
 from benchmark.report.plots import theme
 from benchmark.report.plots.palette import BASE, NO_LABEL, NOVEL
@@ -29,8 +27,6 @@ if TYPE_CHECKING:
     from benchmark.store import Store
 
 HERE = Path(__file__).parent
-UNSEALED = "0" * 64  # what stands in place of the digest of the page while that is computed
-_SEAL = re.compile(r'(<meta name="sha256" content=")[0-9a-f]{64}(">)')
 
 
 def render(
@@ -56,7 +52,7 @@ def render(
             description=description,
             title=_title(views),
             run=run_words(views[0].results),
-            summary=summary(views),
+            summary=summary([view.judgement for view in views]),
             views=views,
             stages=lists.stage_groups(content),
             counts=lists.counts_rows(content),
@@ -83,27 +79,6 @@ def table_views(plan: "Plan", store: "Store") -> list[TableView]:
     return [table_view(judge(plan, table, store)) for table in plan.tables if plan.of(table.name)]
 
 
-def seal(text: str) -> str:
-    """Return a page with its own digest in it."""
-    return _SEAL.sub(rf"\g<1>{digest(text)}\g<2>", text, count=1)
-
-
-def digest(text: str) -> str:
-    """Return the SHA-256 of a page, its place for the digest being filled with zeros."""
-    return hashlib.sha256(unsealed(text).encode()).hexdigest()
-
-
-def unsealed(text: str) -> str:
-    """Return a page with zeros in place of its own digest."""
-    return _SEAL.sub(rf"\g<1>{UNSEALED}\g<2>", text, count=1)
-
-
-def sealed_with(text: str) -> str | None:
-    """Return the digest that a page says it has; ``None`` where it says none."""
-    found = re.search(r'<meta name="sha256" content="([0-9a-f]{64})">', text)
-    return found[1] if found else None
-
-
 def _title(views: Sequence[TableView]) -> str:
     names = [view.results.table.name for view in views]
     return f"{form(len(names), 'Table')} {listed(names)}"
@@ -112,16 +87,6 @@ def _title(views: Sequence[TableView]) -> str:
 @cache
 def _file(name: str) -> str:
     return (HERE / "templates" / name).read_text(encoding="utf-8").strip()
-
-
-def policy(style: str, script: str) -> str:
-    """Return the content security policy: this style, this script, pictures in the page, and nothing else at all."""
-    hashes = {
-        name: base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-        for name, text in (("style", style), ("script", script))
-    }
-    sources = "; ".join(f"{name}-src 'sha256-{value}'" for name, value in hashes.items())
-    return f"default-src 'none'; {sources}; img-src data:; base-uri 'none'; form-action 'none'"
 
 
 @cache

@@ -4,8 +4,8 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from itertools import takewhile
 
-from benchmark.report.html.page import policy
 from benchmark.report.html.reading import Node
+from benchmark.report.html.sealing import policy
 
 # SHA-256 of every style and script that a version of this software wrote. There are pages that have them, so that a new
 # one is added and none is taken away.

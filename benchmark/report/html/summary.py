@@ -2,28 +2,29 @@
 
 from collections.abc import Iterator, Sequence
 
+from benchmark.report.claims.judge import Judgement
 from benchmark.report.claims.tolerance import rules
-from benchmark.report.html.rows import TableView
 from benchmark.report.html.words import sentence
 from benchmark.wording import form, listed, plural, tally
 
 
-def summary(views: Sequence[TableView]) -> list[str]:
+def summary(judgements: Sequence[Judgement]) -> list[str]:
     """Return the sentences."""
-    return [*_cells(views), *_values(views), *_orderings(views), *_observations(views)]
+    return [*_cells(judgements), *_values(judgements), *_orderings(judgements), *_observations(judgements)]
 
 
-def _cells(views: Sequence[TableView]) -> Iterator[str]:
-    cells = [cell.status for view in views for cell in view.results]
+def _cells(judgements: Sequence[Judgement]) -> Iterator[str]:
+    cells = [cell.status for judgement in judgements for cell in judgement.results]
     done = cells.count("done")
     rest = tally(status for status in cells if status != "done")
     words = f"all {len(cells):,} are" if done == len(cells) else f"{done:,} of {len(cells):,} are"
-    yield f"Of the cells, {words} done{f', {rest}' if rest else ''}; seeds {listed(map(str, views[0].results.seeds))}."
+    seeds = listed(map(str, judgements[0].results.seeds))
+    yield f"Of the cells, {words} done{f', {rest}' if rest else ''}; seeds {seeds}."
 
 
-def _values(views: Sequence[TableView]) -> Iterator[str]:
+def _values(judgements: Sequence[Judgement]) -> Iterator[str]:
     """Say what becomes of the printed values, or why they are not compared."""
-    judged = [cell for view in views for cell in view.judgement.cells]
+    judged = [cell for judgement in judgements for cell in judgement.cells]
     if any(cell.difference is not None for cell in judged):
         yield f"Of the {plural(len(judged), 'printed value')}, {sentence(cell.verdict for cell in judged)}."
     elif judged:
@@ -32,8 +33,8 @@ def _values(views: Sequence[TableView]) -> Iterator[str]:
         yield f"Values are not compared with the {len(judged)} printed ones{why}."
 
 
-def _orderings(views: Sequence[TableView]) -> Iterator[str]:
-    orderings = [one for view in views for one in view.judgement.orderings]
+def _orderings(judgements: Sequence[Judgement]) -> Iterator[str]:
+    orderings = [one for judgement in judgements for one in judgement.orderings]
     outcomes = [one.outcome for ordering in orderings for one in ordering.comparisons]
     if not outcomes:
         return
@@ -49,7 +50,7 @@ def _orderings(views: Sequence[TableView]) -> Iterator[str]:
         yield f"The other way round in some column: {listed(fallen)}."
 
 
-def _observations(views: Sequence[TableView]) -> Iterator[str]:
-    number = sum(len(view.judgement.observations) for view in views)
+def _observations(judgements: Sequence[Judgement]) -> Iterator[str]:
+    number = sum(len(judgement.observations) for judgement in judgements)
     if number:
         yield f"Beside the numbers, {plural(number, 'thing')} should be looked at; each table names its own."

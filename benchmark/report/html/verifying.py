@@ -16,8 +16,9 @@ from benchmark.metrics import EVALUATOR_VERSION
 from benchmark.report.html.comparing import Wording, reworded, unlike
 from benchmark.report.html.content import Content, maker
 from benchmark.report.html.packing import restore
-from benchmark.report.html.page import digest, render, sealed_with
+from benchmark.report.html.page import render
 from benchmark.report.html.reading import ReportFile, parts, read_page
+from benchmark.report.html.sealing import digest, sealed_with
 from benchmark.sharing.restoring import broken_keys
 from benchmark.wording import plural
 

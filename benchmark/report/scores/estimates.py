@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from benchmark.plan import Plan, PlannedCell
     from benchmark.store import Store
 
-__all__ = ["Estimate", "Results", "Scored", "Scores", "Status", "assemble", "estimate", "score"]
+__all__ = ["Estimate", "Results", "Scored", "Scores", "Status", "assemble", "estimate", "printed_decimals", "score"]
 
 Status = Literal["done", "partial", "not run", "failed", "undefined", "not available yet"]
 
@@ -171,6 +171,12 @@ def estimate(plan: "Plan", table: Table, store: "Store", convention: Convention 
     found, function = evaluations(plan, table, store), partial(score, convention=convention)
     scored, replicated = read_each(found, store, function), read_replicates(found, store, function)
     return assemble(plan, table, store, scored, convention, replicated)
+
+
+def printed_decimals(table: Table) -> int:
+    """Return how many decimals a table prints: as many as any of its values has, at least one."""
+    printed = [repr(cell.printed) for cell in table.cells() if cell.printed is not None]
+    return max((len(text.partition(".")[2]) for text in printed), default=1)
 
 
 def score(evaluation: Evaluation, counts: Counts, convention: Convention = "paper") -> Scored:

@@ -60,6 +60,8 @@ def render(
         spec: what to show; ``None`` for what the format shows by itself.
         others: runs of other people, named as in ``spec.against``.
     """
-    ours = RunResults(OURS, run.results, run) if isinstance(run, Judgement) else RunResults(OURS, run)
+    ours = (
+        RunResults(OURS, run.results, run.draws, run.verdicts) if isinstance(run, Judgement) else RunResults(OURS, run)
+    )
     form = FORMS[style]
     return form.write(Grid(ours, tuple(others), spec or CellSpec(), form.default))

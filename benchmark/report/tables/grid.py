@@ -5,10 +5,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal, NamedTuple, cast
 
-from benchmark.report.claims.comparisons import OrderingVerdict, verdicts
-from benchmark.report.claims.judge import Judgement, printed_decimals
-from benchmark.report.scores.estimates import Estimate, Results, Status
-from benchmark.report.scores.intervals import Interval, over_images, over_seeds
+from benchmark.report.scores.estimates import Estimate, Results, Status, printed_decimals
+from benchmark.report.scores.intervals import Draws, Interval, over_images, over_seeds
 from benchmark.report.scores.replication import of_cell
 from benchmark.report.tables.cell_spec import NOTES, OURS, PAPER, CellSpec
 from benchmark.wording import plural
@@ -26,13 +24,15 @@ class RunResults:
     Attributes:
         name: ``ours``, or under which a run of somebody else was imported.
         results: its estimates.
-        judgement: of them; ``None`` where neither verdicts nor intervals over images are shown.
+        draws: of the test images of its evaluations by key; ``None`` where no interval over images is shown.
+        verdicts: on its cells; empty where none is shown.
         by: who made it; empty where nobody said so.
     """
 
     name: str
     results: Results
-    judgement: Judgement | None = None
+    draws: Mapping[str, Draws] | None = None
+    verdicts: Mapping[tuple[str, str], str] = field(default_factory=dict)
     by: str = ""
 
     def cell(self, row: str, column: str) -> Estimate | None:
@@ -96,11 +96,6 @@ class Grid:
     def results(self) -> Results:
         return self.ours.results
 
-    @property
-    def orderings(self) -> tuple[OrderingVerdict, ...]:
-        """What becomes of the orderings of the table; the words on them need no judgement."""
-        return self.ours.judgement.orderings if self.ours.judgement else verdicts(self.results)
-
     @cached_property
     def pieces(self) -> tuple[str, ...]:
         """What is shown, of ``CellSpec``."""
@@ -163,8 +158,7 @@ class Grid:
                 seeds = over_seeds(run.results, cell)
                 yield note, seeds.interval if seeds else None
             elif note == "images":
-                draws = run.judgement.draws if run.judgement else None
-                yield note, over_images(run.results, cell, draws) if draws is not None else None
+                yield note, None if run.draws is None else over_images(run.results, cell, run.draws)
 
     def run(self, name: str) -> RunResults:
         return next(run for run in (self.ours, *self.others) if run.name == name)
@@ -250,7 +244,7 @@ class Grid:
 
     def _fact(self, kind: Kind, cell: Estimate) -> Entry:
         if kind == "verdict":
-            return Entry(self._verdicts.get((cell.row, cell.column), NOTHING))
+            return Entry(self.ours.verdicts.get((cell.row, cell.column), NOTHING))
         if kind == "seeds":
             return Entry(str(cell.n_seeds), number=cell.n_seeds)
         if kind == "replicates":
@@ -265,8 +259,3 @@ class Grid:
             return Entry(NOTHING)
         notes = () if apart.sd is None else (f"± {apart.sd:.{self.decimals}f}",)
         return Entry(self._signed(apart.mean), notes, apart.mean)
-
-    @cached_property
-    def _verdicts(self) -> Mapping[tuple[str, str], str]:
-        judgement = self.ours.judgement
-        return {(one.estimate.row, one.estimate.column): one.verdict for one in judgement.cells} if judgement else {}

@@ -4,22 +4,12 @@ import re
 from collections.abc import Iterator, Sequence
 
 from benchmark.report.tables.captions import best_words, caption_lines, unavailable_words
-from benchmark.report.tables.grid import NOTHING, UNAVAILABLE, Entry, Grid, Part
+from benchmark.report.tables.grid import Grid
+from benchmark.report.tables.latex_text import entry_text, escaped, grey
 
 WIDTH = 81.0  # characters that fit beside each other in an article's 345 pt, in \footnotesize
 GAP = 1.4  # characters between two columns
 SMALL = 0.75  # of a character's width in notes
-
-_ESCAPES = {
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    "±": r"$\pm$",
-    **{character: f"\\{character}" for character in "&%$#_{}"},
-}
 
 
 def as_latex(grid: Grid) -> str:
@@ -67,7 +57,7 @@ def _heading(grid: Grid, columns: Sequence[str]) -> Iterator[str]:
     yield _line("", [rf"\multicolumn{{{width}}}{{c}}{{{escaped(column)}}}" for column in columns])
     starts = range(2, 2 + width * len(columns), width)
     yield " ".join(rf"\cmidrule(lr){{{start}-{start + width - 1}}}" for start in starts)
-    titles = [_grey(part.title) if part.printed else escaped(part.title) for part in grid.parts]
+    titles = [grey(part.title) if part.printed else escaped(part.title) for part in grid.parts]
     yield _line("", titles * len(columns))
 
 
@@ -83,19 +73,6 @@ def _row(grid: Grid, row: str, columns: Sequence[str]) -> Iterator[str]:
 def _noted(grid: Grid) -> bool:
     """Whether anything stands below a value."""
     return any(entry.notes for row in grid.rows for column in grid.columns for entry in grid.entries(row, column))
-
-
-def entry_text(part: Part, entry: Entry) -> str:
-    """Return a part of a cell without its notes."""
-    if entry.text == UNAVAILABLE:
-        return NOTHING
-    if part.kind == "verdict" or (entry.number is None and entry.text != NOTHING):
-        return rf"\emph{{{escaped(entry.text)}}}"
-    if part.kind in {"difference", "replicates"} and entry.number is not None:
-        return f"${entry.text}$"
-    if part.printed:
-        return _grey(entry.text)
-    return rf"\textbf{{{entry.text}}}" if entry.best else entry.text
 
 
 def _note(notes: Sequence[str]) -> str:
@@ -127,12 +104,3 @@ def _width(grid: Grid, column: str) -> float:
 
 def _line(first: str, others: "Sequence[str] | Iterator[str]") -> str:
     return " & ".join([first, *others]) + r" \\"
-
-
-def _grey(text: str) -> str:
-    return rf"{{\color{{gray}}{text}}}"
-
-
-def escaped(text: str) -> str:
-    """Return a text as LaTeX prints it."""
-    return "".join(_ESCAPES.get(character, character) for character in text)

@@ -6,7 +6,7 @@ from collections.abc import Container, Iterator
 from benchmark.report.scores.replication import of_cell
 from benchmark.report.tables.cell_spec import OURS, PAPER
 from benchmark.report.tables.grid import Entry, Grid, Part
-from benchmark.report.tables.latex import entry_text
+from benchmark.report.tables.latex_text import entry_text
 
 _DIGITS = ("Zero", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine")
 _SIGNS = {"*": "Star", "+": "Plus", "%": "Percent", "/": "Of"}

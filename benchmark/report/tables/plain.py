@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 
+from benchmark.report.claims.comparisons import verdicts
 from benchmark.report.tables.captions import best_words, caption_lines
 from benchmark.report.tables.cell_spec import OURS, PAPER
 from benchmark.report.tables.grid import UNAVAILABLE, Entry, Grid
@@ -15,7 +16,7 @@ def as_text(grid: Grid) -> str:
     lines = [["", *grid.columns]]
     for row in grid.rows:
         lines += _text_rows(grid, row)
-    found = [f"  {verdict}" for verdict in grid.orderings]
+    found = [f"  {verdict}" for verdict in verdicts(grid.results, grid.ours.draws)]
     return "\n".join([*caption_lines(grid), "", *_aligned(lines), *(["", ORDERINGS, *found] if found else [])]) + "\n"
 
 

@@ -16,8 +16,9 @@ def run_results(run: SharedRun, name: str, convention: Convention = "paper", *, 
     """
     for table in run.plan.tables:
         if today(table.name) == today(name):
-            judgement = judge(run.plan, table, run.store) if judged else None
-            results = judgement.results if judgement else estimate(run.plan, table, run.store, convention)
-            return RunResults(run.name, results, judgement, run.by)
+            if judged:
+                judgement = judge(run.plan, table, run.store)
+                return RunResults(run.name, judgement.results, judgement.draws, judgement.verdicts, run.by)
+            return RunResults(run.name, estimate(run.plan, table, run.store, convention), by=run.by)
     known = ", ".join(table.name for table in run.plan.tables)
     raise BenchmarkError(f"run {run.name} has no table {name}, but {known}; leave it out of --against.")

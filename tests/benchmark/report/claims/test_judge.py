@@ -13,9 +13,10 @@ import pytest
 from benchmark.metrics import Counts
 from benchmark.plan import PlannedCell
 from benchmark.report.claims.comparisons import Comparison
-from benchmark.report.claims.judge import Judged, Judgement, decide, judge, printed_decimals
+from benchmark.report.claims.judge import Judged, Judgement, decide, judge
 from benchmark.report.claims.listing import HEADER, as_csv, as_data, as_text
 from benchmark.report.claims.tolerance import SeedSpread, rules, tolerance
+from benchmark.report.scores.estimates import printed_decimals
 from benchmark.report.scores.intervals import seed_mean
 from benchmark.tables import Table, load_table
 

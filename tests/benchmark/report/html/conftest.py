@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from benchmark.report.html import made
-from benchmark.report.html.page import seal
+from benchmark.report.html.sealing import seal
 
 MakeRun = Callable[..., Any]
 BLOCKS = re.compile(r'<script type="application/octet-stream".*?</script>\n', re.DOTALL)

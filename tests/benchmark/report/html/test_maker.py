@@ -17,7 +17,7 @@ from benchmark.errors import Exit
 from benchmark.execute.cluster.code import freeze
 from benchmark.paths import data_folder
 from benchmark.report.html import content, made
-from benchmark.report.html.page import seal
+from benchmark.report.html.sealing import seal
 from benchmark.report.plots.palette import class_colours
 from benchmark.sources import OURS, modules
 from benchmark.store import Store

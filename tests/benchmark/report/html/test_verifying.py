@@ -13,8 +13,8 @@ from benchmark.datasets import load_dataset
 from benchmark.errors import BenchmarkError
 from benchmark.report.html import made, reading, verifying
 from benchmark.report.html.blocks import Block
-from benchmark.report.html.page import seal
 from benchmark.report.html.reading import read_page
+from benchmark.report.html.sealing import seal
 from benchmark.report.html.verifying import NOT_COMPUTED, verify
 from benchmark.report.pictures.pages import PicturePage as PicturesOf
 from benchmark.report.pictures.pages import Shown

@@ -6,7 +6,6 @@ import pytest
 
 from benchmark.report.claims.judge import judge
 from benchmark.report.html import words
-from benchmark.report.html.rows import table_view
 from benchmark.report.html.summary import summary
 from benchmark.report.scores.intervals import Interval
 
@@ -31,7 +30,7 @@ def test_verdicts_are_counted_in_a_sentence_best_first(found: list[str], said: s
 
 
 def said_of(run: Any) -> list[str]:
-    return summary([table_view(judge(run.plan, run.table, run.store))])
+    return summary([judge(run.plan, run.table, run.store)])
 
 
 def test_the_summary_says_which_orderings_hold_and_which_do_not(make_run: Any) -> None:
