@@ -19,7 +19,7 @@ from benchmark.report.pictures.pages import PicturePage
 from benchmark.report.plots.class_plot import plot_classes
 from benchmark.report.plots.table_plot import plot
 from benchmark.report.scores.classes import ClassPage
-from benchmark.report.scores.estimates import Estimate, Results
+from benchmark.report.scores.estimates import CellEstimate, Results
 from benchmark.report.tables import FORMS, CellSpec, RunResults, render
 from benchmark.report.wording import WAY_OUT
 from benchmark.sharing.replicates import provenances
@@ -167,7 +167,7 @@ def _finished_keys(results: Results, store: "Store") -> set[str]:
     return {key for cell in results for key in cell.keys.values() if store.find(key)}
 
 
-def _cell(cell: Estimate) -> dict[str, Any]:
+def _cell(cell: CellEstimate) -> dict[str, Any]:
     return {
         "row": cell.row,
         "column": cell.column,

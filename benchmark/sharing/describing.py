@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmark.config import FOLDER, Profile
 from benchmark.files import read_json
-from benchmark.sharing.description import Attempt, CellOf, Description, ProfileOf, Record, SplitOf, StageOf
+from benchmark.sharing.description import AttemptOf, CellOf, Description, ProfileOf, Record, SplitOf, StageOf
 from benchmark.stage import Stage
 from benchmark.tables import Table
 
@@ -106,9 +106,9 @@ def _record(key: str, store: "Store") -> Record:
     )
 
 
-def _attempt(record: Mapping[str, Any]) -> Attempt:
+def _attempt(record: Mapping[str, Any]) -> AttemptOf:
     started, finished = record.get("started"), record.get("finished")
-    return Attempt(
+    return AttemptOf(
         number=record["number"],
         state=record["state"],
         seconds=float(finished - started) if started and finished else record.get("seconds"),

@@ -40,7 +40,7 @@ class CellOf(Model):
     reason: str = ""
 
 
-class Attempt(Model):
+class AttemptOf(Model):
     number: int
     state: str
     seconds: float | None
@@ -62,7 +62,7 @@ class Record(Model):
     wall_seconds: float = 0.0
     cpu_seconds: float = 0.0
     inputs: Mapping[str, str] = Field(default_factory=dict)
-    attempts: tuple[Attempt, ...] = ()
+    attempts: tuple[AttemptOf, ...] = ()
     provenance: Mapping[str, Any] = Field(default_factory=dict)
 
     @field_validator("provenance")

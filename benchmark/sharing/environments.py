@@ -25,7 +25,7 @@ LONGEST = 80  # characters of a fact: an archive from anywhere may say anything
 Facts = Mapping[str, str]  # name -> value, in the order of being told; what was not written down is not there
 
 
-Pair = tuple[Facts, Facts]  # of one stage, in this store and in another
+Environments = tuple[Facts, Facts]  # of one stage, in this store and in another
 
 
 def likely_reason(stage: "Stage", here: "Store", there: "Store") -> str:
@@ -65,7 +65,7 @@ def facts(provenance: Mapping[str, Any]) -> Facts:
     return {name: _line(value) for name, value in found.items() if value is not None}
 
 
-def _differing(pairs: Sequence[Pair]) -> Iterator[tuple[str, str]]:
+def _differing(pairs: Sequence[Environments]) -> Iterator[tuple[str, str]]:
     """Yield name and words of each fact that both sides know and that is not the same."""
     for name in _names(pairs):
         found = [pair for pair in pairs if all(name in side for side in pair)]
@@ -74,7 +74,7 @@ def _differing(pairs: Sequence[Pair]) -> Iterator[tuple[str, str]]:
             yield name, _sides(name, unequal)
 
 
-def _unknown(pairs: Sequence[Pair]) -> Iterator[tuple[str, str]]:
+def _unknown(pairs: Sequence[Environments]) -> Iterator[tuple[str, str]]:
     """Yield name and words of each fact that should be known and is not, on one side or both."""
     for name in EXPECTED:
         lacking = [pair for pair in pairs if any(name not in side for side in pair)]
@@ -82,7 +82,7 @@ def _unknown(pairs: Sequence[Pair]) -> Iterator[tuple[str, str]]:
             yield name, _sides(name, lacking)
 
 
-def _sides(name: str, pairs: Sequence[Pair]) -> str:
+def _sides(name: str, pairs: Sequence[Environments]) -> str:
     """Return ``CPU: A here, B and C there``."""
     here, there = (
         " and ".join(dict.fromkeys(side.get(name, "unknown") for side in sides)) for sides in zip(*pairs, strict=True)
@@ -90,7 +90,7 @@ def _sides(name: str, pairs: Sequence[Pair]) -> str:
     return f"{name}: {here} here, {there} there"
 
 
-def _names(pairs: Iterable[Pair]) -> Iterable[str]:
+def _names(pairs: Iterable[Environments]) -> Iterable[str]:
     return dict.fromkeys(name for pair in pairs for side in pair for name in side)
 
 

@@ -16,7 +16,7 @@ from benchmark.stage import closure
 
 if TYPE_CHECKING:
     from benchmark.plan import Plan
-    from benchmark.sharing.description import Attempt, Record
+    from benchmark.sharing.description import AttemptOf, Record
     from benchmark.sharing.reading import Archive
     from benchmark.stage import Stage
     from benchmark.store import Store
@@ -122,7 +122,7 @@ def _result(record: "Record", archive: "Archive") -> dict[str, Any]:
     }
 
 
-def _attempt(attempt: "Attempt", record: "Record") -> Mapping[str, Any]:
+def _attempt(attempt: "AttemptOf", record: "Record") -> Mapping[str, Any]:
     """Return an attempt as the store keeps it; when those before the last began, and where, nobody told."""
     made_it = attempt.state == "done"
     return {

@@ -13,7 +13,7 @@ from benchmark.splits import Split
 from benchmark.stage import Stage
 from benchmark.store import Store
 
-Place = tuple[str, str, str]  # table, row, column
+CellId = tuple[str, str, str]  # table, row, column
 
 
 def restore(run: Description, folder: Path) -> tuple[Plan, Store]:
@@ -104,7 +104,7 @@ def _profile(run: Description) -> Profile:
 
 
 def _cell(
-    cell: CellOf, printed: Mapping[Place, float | None], stages: Mapping[str, Stage], splits: Mapping[str, Split]
+    cell: CellOf, printed: Mapping[CellId, float | None], stages: Mapping[str, Stage], splits: Mapping[str, Split]
 ) -> PlannedCell:
     place = cell.table, cell.row, cell.column
     made = cell.stage is None or (cell.stage in stages and cell.split in splits)

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from benchmark.orderings import Ordering, Pair
-from benchmark.report.scores.estimates import Estimate, Results
+from benchmark.report.scores.estimates import CellEstimate, Results
 from benchmark.report.scores.intervals import MOST_SEEDS, Draws, Interval, SeedMean, image_interval, seed_mean
 from benchmark.wording import form, plural
 
@@ -156,7 +156,9 @@ def _compare(pair: Pair, results: Results, draws: Mapping[str, Draws]) -> Compar
     )
 
 
-def _over_seeds(above: Estimate, below: Estimate, differences: Mapping[int, float], results: Results) -> SeedMean:
+def _over_seeds(
+    above: CellEstimate, below: CellEstimate, differences: Mapping[int, float], results: Results
+) -> SeedMean:
     """Return the mean difference; beforehand, that of two trainings is taken to spread as if they were independent."""
     distinct = {(above.keys[seed], below.keys[seed]): value for seed, value in differences.items()}
     fixed = above.seedless and below.seedless
@@ -164,7 +166,12 @@ def _over_seeds(above: Estimate, below: Estimate, differences: Mapping[int, floa
 
 
 def _over_images(
-    above: Estimate, below: Estimate, common: Sequence[int], mean: float, results: Results, draws: Mapping[str, Draws]
+    above: CellEstimate,
+    below: CellEstimate,
+    common: Sequence[int],
+    mean: float,
+    results: Results,
+    draws: Mapping[str, Draws],
 ) -> Interval | None:
     """Return the interval of the difference, the same images drawn for both cells and for every seed."""
     keys = [(above.keys[seed], below.keys[seed]) for seed in common]

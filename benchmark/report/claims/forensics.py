@@ -21,7 +21,7 @@ from benchmark.metrics import Counts
 from benchmark.report.claims.anomalies import Observation, observe
 from benchmark.report.claims.tolerance import Tolerance, tolerance
 from benchmark.report.scores.conventions import READINGS, ClassSet, Reading, Sets, class_sets, read_all
-from benchmark.report.scores.estimates import Estimate, Results, Scored, assemble, printed_decimals, score
+from benchmark.report.scores.estimates import CellEstimate, Results, Scored, assemble, printed_decimals, score
 from benchmark.report.scores.evaluations import Evaluation, Facts, evaluations, facts, read_each
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 ODDS = 20.0
 FLOOR = 0.01  # points of mean distance: a tenth of a printed digit; below it nothing is better or worse
 
-Place = tuple[str, str]
+RowColumn = tuple[str, str]
 
 
 class Fit(NamedTuple):
@@ -96,7 +96,7 @@ class Forensics:
     """
 
     results: Results
-    values: Mapping[str, Mapping[Place, float]]
+    values: Mapping[str, Mapping[RowColumn, float]]
     explanations: tuple[Explanation, ...]
     matching: tuple[int, int]
     absent: tuple[str, ...]
@@ -156,7 +156,7 @@ class _Cells:
         self._scored = [cell for cell in results if cell.scores]
         self._printed = [cell for cell in self._scored if cell.paper is not None]
 
-    def values(self, reading: Reading) -> dict[Place, float]:
+    def values(self, reading: Reading) -> dict[RowColumn, float]:
         """Return the number of every cell that has one."""
         return {(cell.row, cell.column): self._value(cell, reading) for cell in self._scored}
 
@@ -196,7 +196,7 @@ class _Cells:
         above = [self._value(cell, reading) - (cell.paper or 0.0) for cell in self._printed]
         return sum(abs(one) <= half for one in above), sum(-1e-9 <= one < 2 * half for one in above)
 
-    def _swap(self, reading: Reading, cells: Sequence[Estimate], split: str, tried: int) -> Swap | None:
+    def _swap(self, reading: Reading, cells: Sequence[CellEstimate], split: str, tried: int) -> Swap | None:
         """Return the cells that are off in their own split and not in another, unless chance would do that too."""
         chosen = [cell for cell in cells if self._off(cell, reading) and not self._off(cell, reading, split)]
         if not chosen:
@@ -206,21 +206,21 @@ class _Cells:
         rows = tuple(cell.row for cell in chosen)
         return Swap(chosen[0].column, rows, split, fit, own) if fit.beats(own, tried) else None
 
-    def _off(self, cell: Estimate, reading: Reading, split: str = "") -> bool:
+    def _off(self, cell: CellEstimate, reading: Reading, split: str = "") -> bool:
         distance = self._distance(cell, self._value(cell, reading, split))
         return not distance <= self._held.size - self._held.rounding  # NaN is off
 
-    def _value(self, cell: Estimate, reading: Reading, split: str = "") -> float:
+    def _value(self, cell: CellEstimate, reading: Reading, split: str = "") -> float:
         """Return the mean over the finished seeds, over the classes of the cell's own split or of another."""
         members = split or self._results.splits[cell.column].name, reading.classes
         return fmean(self._read[cell.keys[seed]][reading.name][members] for seed in cell.scores)
 
-    def _distance(self, cell: Estimate, value: float) -> float:
+    def _distance(self, cell: CellEstimate, value: float) -> float:
         """Return how far a number is from what was rounded to the printed one, in points."""
         assert cell.paper is not None  # only printed cells are asked for
         return max(abs(value - cell.paper) - self._held.rounding, 0.0)
 
-    def _fit(self, cells: Sequence[Estimate], values: Sequence[float]) -> Fit:
+    def _fit(self, cells: Sequence[CellEstimate], values: Sequence[float]) -> Fit:
         shared = Counter(frozenset(cell.keys.values()) for cell in cells)
         votes = [1 / shared[frozenset(cell.keys.values())] for cell in cells]
         distances = [self._distance(cell, value) for cell, value in zip(cells, values, strict=True)]

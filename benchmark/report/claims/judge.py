@@ -24,7 +24,7 @@ from benchmark.metrics import Counts
 from benchmark.report.claims.anomalies import Observation, observe
 from benchmark.report.claims.comparisons import Comparison, OrderingVerdict, undecided_words, verdicts
 from benchmark.report.claims.tolerance import Tolerance, tolerance
-from benchmark.report.scores.estimates import Estimate, Results, Scored, Status, assemble, printed_decimals, score
+from benchmark.report.scores.estimates import CellEstimate, Results, Scored, Status, assemble, printed_decimals, score
 from benchmark.report.scores.evaluations import Evaluation, Facts, evaluations, facts, read_each, read_replicates
 from benchmark.report.scores.intervals import Draws, Interval, SeedMean, draw, over_images, over_seeds
 from benchmark.wording import plural
@@ -52,7 +52,7 @@ class Judged:
         remark: what the verdict rests on, or what would decide it; may be empty.
     """
 
-    estimate: Estimate
+    estimate: CellEstimate
     decimals: int
     seeds: SeedMean | None
     images: Interval | None
@@ -175,13 +175,13 @@ class _Judge:
             if cell.paper is not None:
                 yield self._cell(cell, cell.paper)
 
-    def _cell(self, cell: Estimate, printed: float) -> Judged:
+    def _cell(self, cell: CellEstimate, printed: float) -> Judged:
         seeds, images = over_seeds(self.results, cell), over_images(self.results, cell, self.draws)
         if seeds is None:
             return Judged(cell, self.decimals, None, None, cell.status)
         return Judged(cell, self.decimals, seeds, images, *self._verdict(cell, printed, seeds))
 
-    def _verdict(self, cell: Estimate, printed: float, seeds: SeedMean) -> tuple[Finding, str]:
+    def _verdict(self, cell: CellEstimate, printed: float, seeds: SeedMean) -> tuple[Finding, str]:
         obstacles = [*self.results.differences, *dict.fromkeys(self.lacking[cell.keys[seed]] for seed in cell.scores)]
         if any(obstacles) or seeds.interval is None:
             return "not comparable", ", ".join(filter(None, obstacles)) or "nothing is known of the spread over seeds"
@@ -193,7 +193,7 @@ class _Judge:
             return self._rank(cell)
         return finding, ""
 
-    def _rank(self, cell: Estimate) -> tuple[Finding, str]:
+    def _rank(self, cell: CellEstimate) -> tuple[Finding, str]:
         """Return what is left of a value that is not reproduced: its rank, or not even that."""
         outcomes = [one.outcome for one in self._comparisons((cell.row, cell.column))]
         counted = ", ".join(f"{outcomes.count(one)} {one}" for one in dict.fromkeys(outcomes))

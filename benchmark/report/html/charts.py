@@ -61,7 +61,7 @@ class Drawn(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Picture:
+class PanelPicture:
     """Everything that the template ``chart.html`` needs of one panel; lengths are pixels.
 
     Attributes:
@@ -102,7 +102,7 @@ class Picture:
 class Chart:
     """The pictures of a table, the labels of their series, and what has to be said of their lines."""
 
-    pictures: tuple[Picture, ...]
+    pictures: tuple[PanelPicture, ...]
     legend: tuple[str, ...]
     bars: bool
     note: str = ""
@@ -156,10 +156,10 @@ def _values(point: Point) -> Iterator[float]:
         yield from (point.mean, point.mean - spread, point.mean + spread, *point.seeds)
 
 
-def _picture(panel: Panel, span: tuple[float, float], width: float, *, bars: bool) -> Picture:
+def _picture(panel: Panel, span: tuple[float, float], width: float, *, bars: bool) -> PanelPicture:
     labels, slanted, labels_height = _labels(panel, (width - LEFT - RIGHT) / max(1, len(panel.ticks)))
     scale = _Scale(panel, span, width, bars=bars)
-    return Picture(
+    return PanelPicture(
         title=panel.title,
         x_label=panel.x_label,
         width=width,

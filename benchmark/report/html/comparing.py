@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from benchmark.report.html.content import Content
 from benchmark.report.html.drawings import Drawing, drawings, fault
-from benchmark.report.html.reading import Node, Part, nodes, parts, without_blocks
+from benchmark.report.html.reading import Node, Passage, nodes, parts, without_blocks
 from benchmark.report.html.scripts import unknown_code
 from benchmark.report.html.sealing import unsealed
 from benchmark.report.html.texts import Texts
@@ -49,7 +49,7 @@ def reworded(shown: str, due: str, content: Content) -> Wording:
     return Wording((*texts.faults, *drawn, *unknown_code(there)), (*texts.remarks, *look))
 
 
-def _unlike(place: str, shown: Part | None, due: Part | None) -> Iterator[str]:
+def _unlike(place: str, shown: Passage | None, due: Passage | None) -> Iterator[str]:
     """Yield what is wrong with a place; its text comes before its tags."""
     if shown is None or due is None:
         yield f"{place}: {'is missing' if shown is None else 'should not be there'}"

@@ -52,7 +52,7 @@ class Node(NamedTuple):
         return next((value or "" for key, value in self.attributes if key == name), "")
 
 
-class Part(NamedTuple):
+class Passage(NamedTuple):
     """What stands at one place of a page.
 
     Attributes:
@@ -122,7 +122,7 @@ def nodes(text: str) -> list[Node]:
     return reader.nodes
 
 
-def parts(text: str) -> dict[str, Part]:
+def parts(text: str) -> dict[str, Passage]:
     """Return what a page shows by place, blocks left out."""
     found: dict[str, list[Node]] = {"page": []}
     for node in nodes(text):
@@ -130,9 +130,11 @@ def parts(text: str) -> dict[str, Part]:
     return {place: _part(standing) for place, standing in found.items()}
 
 
-def _part(standing: list[Node]) -> Part:
+def _part(standing: list[Node]) -> Passage:
     text = "".join(node.text for node in standing if node.kind in {"text", "code"})
-    return Part(" ".join(text.split()), tuple(node.markup for node in standing), any(node.number for node in standing))
+    return Passage(
+        " ".join(text.split()), tuple(node.markup for node in standing), any(node.number for node in standing)
+    )
 
 
 def _pictures(text: str) -> Iterator[tuple[str, str]]:

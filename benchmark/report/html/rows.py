@@ -9,7 +9,7 @@ from benchmark.report.claims.comparisons import Comparison, OrderingVerdict
 from benchmark.report.claims.judge import Judgement
 from benchmark.report.html.charts import Chart, chart
 from benchmark.report.html.words import mark, sentence, signed, span, tone
-from benchmark.report.scores.estimates import Estimate, Results, printed_decimals
+from benchmark.report.scores.estimates import CellEstimate, Results, printed_decimals
 from benchmark.report.scores.intervals import Interval, over_images, over_seeds
 from benchmark.report.tables.captions import caption_lines
 from benchmark.report.tables.cell_spec import OURS
@@ -32,7 +32,7 @@ class CellRow:
 
     at: str
     place: tuple[int, int]
-    estimate: Estimate
+    estimate: CellEstimate
     seeds: Interval | None
     images: Interval | None
     verdict: str

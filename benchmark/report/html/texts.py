@@ -17,7 +17,7 @@ from benchmark.sharing.description import State
 _DIGITS = re.compile(r"\d+(?:,\d+)*")
 
 T = TypeVar("T")
-Pair = tuple[Sequence[T], Sequence[T]]  # what is shown, and what is due
+Aligned = tuple[Sequence[T], Sequence[T]]  # what is shown, and what is due
 
 
 class Vocabularies(NamedTuple):
@@ -155,7 +155,7 @@ def _strings(value: Any) -> Iterator[str]:
         yield from (one for each in value for one in _strings(each))
 
 
-def _aligned(shown: Sequence[Unit], due: Sequence[Unit]) -> Iterator[Pair[Unit]]:
+def _aligned(shown: Sequence[Unit], due: Sequence[Unit]) -> Iterator[Aligned[Unit]]:
     """Yield which pieces stand for which: one for one where that can be, else several for several.
 
     Places come in the same order in both pages, so that no number moves to another label; within a place, and where
@@ -170,7 +170,7 @@ def _aligned(shown: Sequence[Unit], due: Sequence[Unit]) -> Iterator[Pair[Unit]]
             yield from _one_by_one(*([unit for run in runs for unit in run] for runs in (some, others)))
 
 
-def _one_by_one(shown: Sequence[Unit], due: Sequence[Unit]) -> Iterator[Pair[Unit]]:
+def _one_by_one(shown: Sequence[Unit], due: Sequence[Unit]) -> Iterator[Aligned[Unit]]:
     if len(shown) == len(due):
         yield from (([one], [other]) for one, other in zip(shown, due, strict=True))
         return
@@ -181,7 +181,7 @@ def _one_by_one(shown: Sequence[Unit], due: Sequence[Unit]) -> Iterator[Pair[Uni
             yield some, others
 
 
-def _matched(shown: Sequence[T], due: Sequence[T], key: Callable[[T], str]) -> Iterator[Pair[T]]:
+def _matched(shown: Sequence[T], due: Sequence[T], key: Callable[[T], str]) -> Iterator[Aligned[T]]:
     """Yield the longest common stretches of two sequences, and in their order what lies between them."""
     there, here = ([key(one) for one in several] for several in (shown, due))
     if there == here:

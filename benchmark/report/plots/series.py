@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from benchmark.report.scores.estimates import Estimate, Results
+from benchmark.report.scores.estimates import CellEstimate, Results
 from benchmark.report.wording import paper_title, run_words, seeds_words
 from benchmark.split_files import datasets
 from benchmark.splits import Split, splits
@@ -34,7 +34,7 @@ class Series:
 
 
 Stroke = tuple[tuple[Point, ...], bool]  # a line through points, and whether it is dashed
-Group = tuple[str, float, float]  # neighbouring positions whose values compare: their name, the first and the last
+StepGroup = tuple[str, float, float]  # neighbouring positions whose values compare: their name, the first and the last
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Panel:
     x_label: str
     ticks: Mapping[float, str]
     series: tuple[Series, ...]
-    groups: tuple[Group, ...] = ()
+    groups: tuple[StepGroup, ...] = ()
 
     @property
     def empty(self) -> bool:
@@ -136,13 +136,13 @@ def _panel(results: Results, title: str, *, printed: bool) -> tuple[Panel]:
     return (Panel(title, _x_label(results), ticks, tuple(series)),)
 
 
-def _point(x: float, cell: Estimate, *, printed: bool) -> Point:
+def _point(x: float, cell: CellEstimate, *, printed: bool) -> Point:
     mean, sd = (cell.paper, None) if printed else (cell.mean, cell.sd)
     seeds = () if printed else tuple(scores.novel for scores in cell.scores.values())
     return Point(x, math.nan if mean is None else mean, math.nan if sd is None else sd, seeds)
 
 
-def _note(cells: Sequence[Estimate]) -> str:
+def _note(cells: Sequence[CellEstimate]) -> str:
     """Return the status in words where no cell of a series has a number."""
     if any(cell.mean is not None for cell in cells):
         return ""

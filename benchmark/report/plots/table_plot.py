@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmark.report.plots import theme
-from benchmark.report.plots.series import LEAP, Group, Panel, Series, heading, panels
+from benchmark.report.plots.series import LEAP, Panel, Series, StepGroup, heading, panels
 from benchmark.report.scores.estimates import Results
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def _empty_figure(width: float, height: float) -> "Figure":
     return figure
 
 
-def _groups(ax: "Axes", groups: Sequence[Group], *, named: bool) -> None:
+def _groups(ax: "Axes", groups: Sequence[StepGroup], *, named: bool) -> None:
     """Set every second group apart by a shade, and write under each what it is."""
     for i, (label, first, last) in enumerate(groups):
         left, right = first - HALF, last + HALF

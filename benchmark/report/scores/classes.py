@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.metrics import Counts, iou
-from benchmark.report.scores.estimates import Estimate, Results, Scored, assemble, score
+from benchmark.report.scores.estimates import CellEstimate, Results, Scored, assemble, score
 from benchmark.report.scores.evaluations import Evaluation, evaluations, read_each
 from benchmark.splits import Split
 
@@ -30,7 +30,7 @@ class ClassRow:
         values: IoU in percent of S finished seeds, (S, K); NaN where the images scored show nothing of a class.
     """
 
-    cell: Estimate
+    cell: CellEstimate
     values: Floats
 
     @property

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from benchmark.plan import Plan, PlannedCell
     from benchmark.store import Store
 
-__all__ = ["Estimate", "Results", "Scored", "Scores", "Status", "assemble", "estimate", "printed_decimals", "score"]
+__all__ = ["CellEstimate", "Results", "Scored", "Scores", "Status", "assemble", "estimate", "printed_decimals", "score"]
 
 Status = Literal["done", "partial", "not run", "failed", "undefined", "not available yet"]
 
@@ -36,7 +36,7 @@ Scored = Mapping[str, Scores | None]  # split -> scores of one evaluation, None 
 
 
 @dataclass(frozen=True)
-class Estimate:
+class CellEstimate:
     """One cell of a table.
 
     Attributes:
@@ -124,15 +124,15 @@ class Results:
     overrides: Mapping[str, Any]
     seeds: tuple[int, ...]
     splits: Mapping[str, Split]
-    estimates: Mapping[tuple[str, str], Estimate]
+    estimates: Mapping[tuple[str, str], CellEstimate]
     differences: tuple[str, ...] = ()
     convention: Convention = "paper"
     assumed: SeedSpread | None = None
 
-    def __iter__(self) -> Iterator[Estimate]:
+    def __iter__(self) -> Iterator[CellEstimate]:
         return iter([self[row, column] for row in self.rows for column in self.columns])
 
-    def __getitem__(self, cell: tuple[str, str]) -> Estimate:
+    def __getitem__(self, cell: tuple[str, str]) -> CellEstimate:
         return self.estimates[cell]
 
     @property
@@ -158,7 +158,7 @@ class Results:
         return self.printed and not self.differences
 
     @property
-    def holes(self) -> tuple[Estimate, ...]:
+    def holes(self) -> tuple[CellEstimate, ...]:
         """The cells that lack seeds although they could be run."""
         return tuple(cell for cell in self if cell.status not in {"done", "undefined", "not available yet"})
 
@@ -224,7 +224,7 @@ def _estimate(
     store: "Store",
     scored: Mapping[str, Scored],
     replicated: Mapping[str, tuple[Scored, ...]],
-) -> Estimate:
+) -> CellEstimate:
     """Return the estimate of one cell from its plans, one a seed."""
     planned = [(cell, cell.stage) for cell in cells if cell.stage]
     found = {cell.seed: scored[stage.key] for cell, stage in planned if stage.key in scored}
@@ -236,7 +236,7 @@ def _estimate(
         if stage.key in replicated
     }
     undefined = found and not scores
-    return Estimate(
+    return CellEstimate(
         row=cells[0].row,
         column=cells[0].column,
         status="undefined" if undefined else _status(len(cells), [stage for _, stage in planned], len(found), store),

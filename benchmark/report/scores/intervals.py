@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from benchmark.metrics import Counts, resampled_iou
 from benchmark.report.claims.tolerance import SeedSpread, rules
-from benchmark.report.scores.estimates import Estimate, Results
+from benchmark.report.scores.estimates import CellEstimate, Results
 
 if TYPE_CHECKING:
     from benchmark.splits import Split
@@ -147,13 +147,13 @@ def _mean_present(values: Floats) -> Floats:
     return 100.0 * means
 
 
-def over_seeds(results: Results, cell: Estimate) -> SeedMean | None:
+def over_seeds(results: Results, cell: CellEstimate) -> SeedMean | None:
     """Return the mean over seeds and its spread; seeds that share a result count once. ``None`` without a result."""
     values = _values(cell)
     return seed_mean(list(values.values()), results.assumed, fixed=cell.seedless) if values else None
 
 
-def over_images(results: Results, cell: Estimate, draws: Mapping[str, Draws]) -> Interval | None:
+def over_images(results: Results, cell: CellEstimate, draws: Mapping[str, Draws]) -> Interval | None:
     """Return the interval of the mean over test images; ``None`` without a result.
 
     Args:
@@ -168,6 +168,6 @@ def over_images(results: Results, cell: Estimate, draws: Mapping[str, Draws]) ->
     return image_interval(mean, np.mean([draws[key].miou[split] for key in values], axis=0))
 
 
-def _values(cell: Estimate) -> dict[str, float]:
+def _values(cell: CellEstimate) -> dict[str, float]:
     """Return key of an evaluation -> novel mIoU."""
     return {cell.keys[seed]: scores.novel for seed, scores in cell.scores.items()}

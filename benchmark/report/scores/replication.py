@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from statistics import fmean, stdev
 
-from benchmark.report.scores.estimates import Estimate, Results, Scores
+from benchmark.report.scores.estimates import CellEstimate, Results, Scores
 
-Pair = tuple[Scores, Scores]  # ours and theirs, of the same key
+ScoresPair = tuple[Scores, Scores]  # ours and theirs, of the same key
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def shared_words(ours: Results, theirs: Results) -> str:
     return f"of {shared} value{'s'[: shared != 1]} of the same stages and seeds, {differ}" if shared else ""
 
 
-def of_cell(cell: Estimate) -> Divergence:
+def of_cell(cell: CellEstimate) -> Divergence:
     """Return how far the replicates of a cell are from it."""
     return _divergence([(cell, _replicated(cell))])
 
@@ -82,17 +82,17 @@ def between(ours: Results, theirs: Results) -> Divergence:
     return _divergence((cell, _shared(cell, other)) for cell, other in others if other)
 
 
-def _replicated(cell: Estimate) -> Iterator[Pair]:
+def _replicated(cell: CellEstimate) -> Iterator[ScoresPair]:
     for seed in {cell.keys[seed]: seed for seed in cell.scores}.values():  # those that share a result once
         yield from ((cell.scores[seed], theirs) for theirs in cell.replicates.get(seed, ()))
 
 
-def _shared(ours: Estimate, theirs: Estimate) -> Iterator[Pair]:
+def _shared(ours: CellEstimate, theirs: CellEstimate) -> Iterator[ScoresPair]:
     first, second = ({cell.keys[seed]: scores for seed, scores in cell.scores.items()} for cell in (ours, theirs))
     yield from ((first[key], second[key]) for key in first if key in second)
 
 
-def _divergence(found: Iterable[tuple[Estimate, Iterable[Pair]]]) -> Divergence:
+def _divergence(found: Iterable[tuple[CellEstimate, Iterable[ScoresPair]]]) -> Divergence:
     pairs = [(cell, ours, theirs) for cell, several in found for ours, theirs in several]
     unequal = [(cell, ours.novel - theirs.novel) for cell, ours, theirs in pairs if ours != theirs]
     return Divergence(
@@ -102,7 +102,7 @@ def _divergence(found: Iterable[tuple[Estimate, Iterable[Pair]]]) -> Divergence:
     )
 
 
-def _seed_sd(cells: Iterable[Estimate]) -> float | None:
+def _seed_sd(cells: Iterable[CellEstimate]) -> float | None:
     """Return the standard deviation of the difference between two seeds: of one seed, pooled over cells, times √2."""
     spreads = [(cell.n_seeds - 1, sd) for cell in cells if (sd := cell.sd) is not None]
     freedom = sum(df for df, _ in spreads)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal, NamedTuple, cast
 
-from benchmark.report.scores.estimates import Estimate, Results, Status, printed_decimals
+from benchmark.report.scores.estimates import CellEstimate, Results, Status, printed_decimals
 from benchmark.report.scores.intervals import Draws, Interval, over_images, over_seeds
 from benchmark.report.scores.replication import of_cell
 from benchmark.report.tables.cell_spec import NOTES, OURS, PAPER, CellSpec
@@ -35,11 +35,11 @@ class RunResults:
     verdicts: Mapping[tuple[str, str], str] = field(default_factory=dict)
     by: str = ""
 
-    def cell(self, row: str, column: str) -> Estimate | None:
+    def cell(self, row: str, column: str) -> CellEstimate | None:
         return self.results.estimates.get((row, column))
 
 
-class Part(NamedTuple):
+class CellPart(NamedTuple):
     """What stands at one place of every cell: a kind of number, of whom or to whom, and its heading."""
 
     kind: Kind
@@ -119,7 +119,7 @@ class Grid:
         return tuple(name for name in self.spec.against if name != PAPER or self.results.printed)
 
     @cached_property
-    def parts(self) -> tuple[Part, ...]:
+    def parts(self) -> tuple[CellPart, ...]:
         """What each cell consists of, from left to right."""
         return tuple(part for piece in self.pieces if piece not in NOTES for part in self._parts(piece))
 
@@ -151,7 +151,7 @@ class Grid:
         """Return the parts of one cell."""
         return tuple(self._entry(part, row, column) for part in self.parts)
 
-    def intervals(self, run: RunResults, cell: Estimate) -> Iterator[tuple[str, Interval | None]]:
+    def intervals(self, run: RunResults, cell: CellEstimate) -> Iterator[tuple[str, Interval | None]]:
         """Yield ``interval`` and ``images`` with what they are, of those that are shown."""
         for note in self.notes:
             if note == "interval":
@@ -194,17 +194,17 @@ class Grid:
         """Whether a difference is shown unasked: to the only reference, and to printed values if they compare."""
         return len(self.references) == 1 and (self.references != (PAPER,) or self.results.comparable)
 
-    def _parts(self, piece: str) -> Iterator[Part]:
+    def _parts(self, piece: str) -> Iterator[CellPart]:
         if piece == OURS or piece in self.spec.against:
             if piece == OURS or piece in self.references:
-                yield Part("value", piece, piece)
+                yield CellPart("value", piece, piece)
         elif piece == "difference":
             for name in self.references:
-                yield Part("difference", name, "diff." if len(self.references) == 1 else f"diff. to {name}")
+                yield CellPart("difference", name, "diff." if len(self.references) == 1 else f"diff. to {name}")
         else:
-            yield Part(cast("Kind", piece), OURS, piece)
+            yield CellPart(cast("Kind", piece), OURS, piece)
 
-    def _entry(self, part: Part, row: str, column: str) -> Entry:
+    def _entry(self, part: CellPart, row: str, column: str) -> Entry:
         if part.kind == "value":
             return self._printed(row, column) if part.whose == PAPER else self._value(part.whose, row, column)
         if part.kind == "difference":
@@ -232,7 +232,7 @@ class Grid:
         best = whose == OURS and round(cell.mean, self.decimals) == self.best.get(column) and row not in self.bounds
         return Entry(f"{cell.mean:.{self.decimals}f}", tuple(self._notes(run, cell)), cell.mean, best)
 
-    def _notes(self, run: RunResults, cell: Estimate) -> Iterator[str]:
+    def _notes(self, run: RunResults, cell: CellEstimate) -> Iterator[str]:
         if "sd" in self.notes and cell.sd is not None:
             yield f"± {cell.sd:.{self.decimals}f}"
         for note, interval in self.intervals(run, cell):
@@ -242,7 +242,7 @@ class Grid:
         if cell.status == "partial":
             yield f"({cell.n_seeds} of {plural(len(run.results.seeds), 'seed')})"
 
-    def _fact(self, kind: Kind, cell: Estimate) -> Entry:
+    def _fact(self, kind: Kind, cell: CellEstimate) -> Entry:
         if kind == "verdict":
             return Entry(self.ours.verdicts.get((cell.row, cell.column), NOTHING))
         if kind == "seeds":
@@ -252,7 +252,7 @@ class Grid:
         number = cell.base if kind == "base" else cell.overall
         return Entry(NOTHING if number is None else f"{number:.{self.decimals}f}", number=number)
 
-    def _replicates(self, cell: Estimate) -> Entry:
+    def _replicates(self, cell: CellEstimate) -> Entry:
         """Return how far a cell is from its replicates."""
         apart = of_cell(cell)
         if apart.mean is None:

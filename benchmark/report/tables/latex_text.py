@@ -1,6 +1,6 @@
 """Texts as LaTeX prints them, alone and as parts of cells."""
 
-from benchmark.report.tables.grid import NOTHING, UNAVAILABLE, Entry, Part
+from benchmark.report.tables.grid import NOTHING, UNAVAILABLE, CellPart, Entry
 
 _ESCAPES = {
     "\\": r"\textbackslash{}",
@@ -14,7 +14,7 @@ _ESCAPES = {
 }
 
 
-def entry_text(part: Part, entry: Entry) -> str:
+def entry_text(part: CellPart, entry: Entry) -> str:
     """Return a part of a cell without its notes."""
     if entry.text == UNAVAILABLE:
         return NOTHING

@@ -5,7 +5,7 @@ from collections.abc import Container, Iterator
 
 from benchmark.report.scores.replication import of_cell
 from benchmark.report.tables.cell_spec import OURS, PAPER
-from benchmark.report.tables.grid import Entry, Grid, Part
+from benchmark.report.tables.grid import CellPart, Entry, Grid
 from benchmark.report.tables.latex_text import entry_text
 
 _DIGITS = ("Zero", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine")
@@ -49,13 +49,13 @@ def _commands(grid: Grid, row: str, column: str) -> Iterator[tuple[str, str]]:
             yield f"{suffix}SD", f"{sd:.{grid.decimals}f}"
 
 
-def _suffix(part: Part) -> str:
+def _suffix(part: CellPart) -> str:
     if part.kind == "value":
         return "" if part.whose == OURS else command_name(part.whose)
     return command_name(part.kind, *([] if part.whose in {OURS, PAPER} else ["to", part.whose]))
 
 
-def _text(part: Part, entry: Entry) -> str:
+def _text(part: CellPart, entry: Entry) -> str:
     """Return a number without the looks that it has in a table."""
     if part.kind == "value" and entry.number is not None:
         return entry.text

@@ -4,10 +4,10 @@ import csv
 import io
 from collections.abc import Iterator
 
-from benchmark.report.scores.estimates import Estimate
+from benchmark.report.scores.estimates import CellEstimate
 from benchmark.report.scores.replication import of_cell
 from benchmark.report.tables.cell_spec import OURS, PAPER
-from benchmark.report.tables.grid import Entry, Grid, Part
+from benchmark.report.tables.grid import CellPart, Entry, Grid
 
 HEADER = ("row", "column", "novel_miou", "sd", "n_seeds", "base_miou", "miou", "paper", "delta", "status")
 
@@ -32,14 +32,14 @@ def as_csv(grid: Grid) -> str:
     return stream.getvalue()
 
 
-def _usual(grid: Grid, cell: Estimate) -> Iterator[tuple[str, str]]:
+def _usual(grid: Grid, cell: CellEstimate) -> Iterator[tuple[str, str]]:
     numbers = (cell.mean, cell.sd, cell.n_seeds, cell.base, cell.overall, cell.paper, cell.delta)
     for name, number in zip(HEADER[2:-1], numbers, strict=True):
         as_it_is = name in {"n_seeds", "paper"}
         yield name, ("" if number is None else str(number)) if as_it_is else _exact(grid, number)
 
 
-def _chosen(grid: Grid, cell: Estimate) -> Iterator[tuple[str, str]]:
+def _chosen(grid: Grid, cell: CellEstimate) -> Iterator[tuple[str, str]]:
     """Yield name and text of what was asked for."""
     for part, entry in zip(grid.parts, grid.entries(cell.row, cell.column), strict=True):
         yield _name(part), _text(grid, part, entry)
@@ -52,14 +52,14 @@ def _chosen(grid: Grid, cell: Estimate) -> Iterator[tuple[str, str]]:
             yield "n_replicates", str(len(apart.differences))
 
 
-def _name(part: Part) -> str:
+def _name(part: CellPart) -> str:
     if part.kind == "value":
         return "novel_miou" if part.whose == OURS else part.whose
     behind = f"_{part.whose}" if part.kind == "difference" and part.whose != PAPER else ""
     return _NAMES.get(part.kind, part.kind) + behind
 
 
-def _text(grid: Grid, part: Part, entry: Entry) -> str:
+def _text(grid: Grid, part: CellPart, entry: Entry) -> str:
     if part.kind == "verdict":
         return entry.text
     if part.kind == "seeds" or part.printed:
@@ -67,7 +67,7 @@ def _text(grid: Grid, part: Part, entry: Entry) -> str:
     return _exact(grid, entry.number)
 
 
-def _notes(grid: Grid, whose: str, cell: Estimate) -> Iterator[tuple[str, str]]:
+def _notes(grid: Grid, whose: str, cell: CellEstimate) -> Iterator[tuple[str, str]]:
     """Yield spread and ends of intervals of a run's value."""
     run, prefix = grid.run(whose), "" if whose == OURS else f"{whose}_"
     found = run.cell(cell.row, cell.column)
