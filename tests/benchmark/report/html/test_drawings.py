@@ -28,7 +28,7 @@ def other_size() -> Iterator[None]:
         for name, value in {"WIDTH": 500.0, "BOTTOM": 260.0, "TOP": 30.0, "LEFT": 40.0, "TICKS": 9}.items():
             patch.setattr(charts, name, value)
         for name, value in {"left": 40.0, "top": 30.0, "bottom": 260.0}.items():
-            patch.setattr(charts.Picture, name, value)
+            patch.setattr(charts.PanelPicture, name, value)
         yield
 
 
