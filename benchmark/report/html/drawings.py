@@ -33,7 +33,7 @@ _LABELS = {"text x", "text slanted"}
 _FRAME = {"path grid", "path axis", "text y", *_LABELS}
 _SLACK = 0.03  # pixels: coordinates have two decimals, and a height is read from three of them
 
-Shape = tuple[str, tuple[tuple[str, str | None], ...]]
+Shape = tuple[str, str, tuple[tuple[str, str | None], ...]]  # tag, class of the group around it, attributes
 
 
 class Drawing(NamedTuple):
@@ -45,7 +45,7 @@ class Drawing(NamedTuple):
     @property
     def shapes(self) -> list[Shape]:
         """Every element with what decides how it is drawn; the numbers of a scale are part of that."""
-        return [(one.node.text, tuple(_drawn(one))) for one in _elements(self.nodes)]
+        return [(one.node.text, one.series, tuple(_drawn(one))) for one in _elements(self.nodes)]
 
 
 class _Element(NamedTuple):
@@ -62,7 +62,7 @@ class _Element(NamedTuple):
 
     def number(self, name: str) -> float:
         """Return an attribute. Raises ValueError where it is no number."""
-        return float(self.node.get(name))
+        return _number(self.node.get(name))
 
     def numbers(self, pattern: "re.Pattern[str]", name: str) -> list[float]:
         """Return the numbers in an attribute of a given form. Raises ValueError for one of another form."""
@@ -174,7 +174,7 @@ def _read(nodes: Iterable[Node]) -> tuple[list[_Mark], list[_Point], float]:
         raise ValueError("nothing is written below it")
     value, pixel = _scale(
         [point.y for _, point in points if point.what == "path grid"],
-        [(point.y, float(element.text)) for element, point in points if point.what == "text y"],
+        [(point.y, _number(element.text)) for element, point in points if point.what == "text y"],
     )
     marks = [
         ((point.what, element.series, _nearest(point.x, labels)), value(point.y), point.x)
@@ -241,6 +241,13 @@ def _scale(grid: Sequence[float], numbers: Sequence[tuple[float, float]]) -> tup
     if max(lifts) - min(lifts) > _SLACK:
         raise ValueError("the numbers of its scale are not beside its lines")
     return value, abs(pixel)
+
+
+def _number(text: str) -> float:
+    """Return a number. Raises ValueError for anything else, NaN among it, which no comparison would find."""
+    if not re.fullmatch(_NUMBER, text):
+        raise ValueError(f"{text[:40]!r} is no number")
+    return float(text)
 
 
 def _nearest(x: float, labels: Sequence[float]) -> int:

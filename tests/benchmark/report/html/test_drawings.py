@@ -117,7 +117,9 @@ ELEMENTS = [
     ('<path class="grid"', '<path class="axis"'),
     ('class="x"', 'class="x label"'),
     ('<svg class="chart"', '<svg class="swatch"'),
-    ('cy="', 'cy="x'),
+    ('cy="', 'cy="nan" data-y="'),
+    ('<text class="y" x="', '<text class="y" data-x="'),
+    ("0</text>", "nan</text>"),
     ("</svg>", '<path class="dot" transform="translate(99 99)" d="M0 0"/></svg>'),
     ("</svg>", '<set attributeName="y" to="30"/></svg>'),
 ]
