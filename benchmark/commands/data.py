@@ -201,7 +201,7 @@ def _progress(title: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]
 
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield _Lines(title)
+        yield _lines_now_and_then(title)
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -211,17 +211,16 @@ def _progress(title: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-class _Lines:
-    """Progress as plain lines."""
+def _lines_now_and_then(title: str) -> Callable[[int, int], None]:
+    due = time.monotonic() + INTERVAL
 
-    def __init__(self, title: str) -> None:
-        self._title = title
-        self._due = time.monotonic() + INTERVAL
+    def show(done: int, total: int) -> None:
+        nonlocal due
+        if time.monotonic() >= due:
+            due = time.monotonic() + INTERVAL
+            click.echo(f"{title}: {done}/{total}", err=True)
 
-    def __call__(self, done: int, total: int) -> None:
-        if time.monotonic() >= self._due:
-            self._due = time.monotonic() + INTERVAL
-            click.echo(f"{self._title}: {done}/{total}", err=True)
+    return show
 
 
 def _print(made: "Manifest", written: Path | None, *, as_json: bool) -> None:

@@ -19,7 +19,7 @@ from benchmark.costs.measurements import Measurement, keep, measurements_file
 from benchmark.costs.pace import measured_paces
 from benchmark.costs.photographs import stand_in
 from benchmark.costs.running import Limits
-from benchmark.costs.tasks import Outcome, outcomes_of, tasks_of
+from benchmark.costs.tasks import MeasuredTask, measure_tasks, tasks_of
 from benchmark.costs.workloads import in_precision, signature
 from benchmark.datasets.catalog import as_listed
 from benchmark.errors import Exit
@@ -156,13 +156,15 @@ def command(
         drawn = stand_in(selection.dataset, Path(folder, "data"), limits.images)
         plan = dataclasses.replace(selection, dataset=drawn.source, data_root=drawn.root).plan()
         tasks = tasks_of(plan, whole, precisions, gpu=gpu)
-        outcomes: list[Outcome] = []
+        outcomes: list[MeasuredTask] = []
         stopped = False
         try:
-            for outcome in outcomes_of(tasks, plan, Store(Path(folder, "store")), limits, device, began + 60 * minutes):
+            for outcome in measure_tasks(
+                tasks, plan, Store(Path(folder, "store")), limits, device, began + 60 * minutes
+            ):
                 outcomes.append(outcome)
-                if outcome.found:
-                    keep(measurements_file(selection.store), [outcome.found])
+                if outcome.measurement:
+                    keep(measurements_file(selection.store), [outcome.measurement])
         except KeyboardInterrupt:
             stopped = True
     lines = [_as_json(outcomes)] if as_json else report(outcomes, whole, measurements_file(selection.store))
@@ -171,7 +173,7 @@ def command(
     if stopped:
         click.echo(f"interrupted: {len(outcomes)} of {plural(len(tasks), 'kind')} of work were reached", err=True)
         return Exit.INTERRUPTED
-    return Exit.OK if all(outcome.found for outcome in outcomes) else Exit.INCOMPLETE
+    return Exit.OK if all(outcome.measurement for outcome in outcomes) else Exit.INCOMPLETE
 
 
 @contextmanager
@@ -184,17 +186,17 @@ def _interruptible() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def report(outcomes: Sequence[Outcome], whole: Plan, file: Path) -> Iterator[str]:
+def report(outcomes: Sequence[MeasuredTask], whole: Plan, file: Path) -> Iterator[str]:
     """Yield the table of what was measured, what was not, and what all of the table costs in each precision."""
-    found = [outcome.found for outcome in outcomes if outcome.found]
-    if found:
-        yield from _table(found, whole)
+    measurements = [outcome.measurement for outcome in outcomes if outcome.measurement]
+    if measurements:
+        yield from _table(measurements, whole)
         yield ""
     for outcome in outcomes:
-        if not outcome.found:
+        if not outcome.measurement:
             yield f"not measured: {outcome.task.title}: {outcome.problem}"
-    if found:
-        yield from _totals(found, whole)
+    if measurements:
+        yield from _totals(measurements, whole)
         yield f"kept in {file}; `plan` uses it"
 
 
@@ -233,9 +235,11 @@ def _totals(found: Sequence[Measurement], whole: Plan) -> Iterator[str]:
         yield from remarks(stages, pace)
 
 
-def _as_json(outcomes: Iterable[Outcome]) -> str:
+def _as_json(outcomes: Iterable[MeasuredTask]) -> str:
     values: list[Mapping[str, object]] = [
-        dataclasses.asdict(one.found) if one.found else {"stage": one.task.title, "problem": one.problem}
-        for one in outcomes
+        dataclasses.asdict(outcome.measurement)
+        if outcome.measurement
+        else {"stage": outcome.task.title, "problem": outcome.problem}
+        for outcome in outcomes
     ]
     return json.dumps(values, indent=1)

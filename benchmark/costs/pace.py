@@ -33,7 +33,7 @@ class Rate(NamedTuple):
     ratio: float
 
 
-class Estimate(NamedTuple):
+class StageTime(NamedTuple):
     """Seconds of a stage, and where they come from.
 
     ``kind``: this kind of work is known; ``function``: the same function with other parameters is; ``mean``: neither
@@ -63,9 +63,9 @@ class Pace:
     rates: tuple[Rate, ...]
     profiles: frozenset[str]
     remark: str = ""
-    _known: dict[str, Estimate] = field(default_factory=dict, compare=False, repr=False)  # by key
+    _known: dict[str, StageTime] = field(default_factory=dict, compare=False, repr=False)  # by key
 
-    def estimate(self, stage: Stage) -> Estimate:
+    def estimate(self, stage: Stage) -> StageTime:
         """Return how long a stage takes."""
         if stage.key not in self._known:
             self._known[stage.key] = self._estimate(stage)
@@ -75,7 +75,7 @@ class Pace:
         """Return whether the profile, or the kind of any of its stages, is known."""
         return profile in self.profiles or any(self.estimate(stage).basis == "kind" for stage in stages)
 
-    def _estimate(self, stage: Stage) -> Estimate:
+    def _estimate(self, stage: Stage) -> StageTime:
         precision, kind = precision_of(stage), signature(stage)
         same = [rate for rate in self.rates if rate.function == stage.function]
         steps: Sequence[tuple[Basis, list[Rate]]] = (
@@ -86,7 +86,7 @@ class Pace:
             ("mean", list(self.rates)),
         )
         basis, rates = next(step for step in steps if step[1])
-        return Estimate(stage.cost * _mean([rate.ratio for rate in rates]), basis)
+        return StageTime(stage.cost * _mean([rate.ratio for rate in rates]), basis)
 
 
 def find_pace(stages: Sequence[Stage], profile: str, store: Store, gpu: str | None) -> Pace | None:

@@ -30,11 +30,11 @@ class Task(NamedTuple):
         return f"{self.stage.kind}: {self.stage.name}" + (f", {precision}" if precision else "")
 
 
-class Outcome(NamedTuple):
+class MeasuredTask(NamedTuple):
     """What became of a task: a measurement, or why there is none."""
 
     task: Task
-    found: Measurement | None
+    measurement: Measurement | None
     problem: str = ""
 
 
@@ -68,9 +68,9 @@ def tasks_of(plan: Plan, whole: Plan, precisions: tuple[str, ...] | None, *, gpu
     return [task for _, task in sorted(ranked, key=itemgetter(0))]
 
 
-def outcomes_of(
+def measure_tasks(
     tasks: Sequence[Task], plan: Plan, store: Store, limits: Limits, device: str, deadline: float
-) -> Iterator[Outcome]:
+) -> Iterator[MeasuredTask]:
     """Yield what becomes of each task; none begins after ``deadline``, and no exception of a stage comes through."""
     from benchmark.costs.device import out_of_memory
     from benchmark.execute.faults import last_line
@@ -78,13 +78,13 @@ def outcomes_of(
     for number, task in enumerate(tasks, start=1):
         head = f"[{number}/{len(tasks)}] {task.title}"
         if time.monotonic() > deadline:
-            yield Outcome(task, None, "not begun: the time is over (--minutes)")
+            yield MeasuredTask(task, None, "not begun: the time is over (--minutes)")
             continue
         click.echo(f"{head} ...", err=True)
         stage = measurable(task.stage)
         broken = [one.name for one in closure(stage.inputs.values()) if store.state(one.key) == "failed"]
         if broken:
-            yield Outcome(task, None, f"needs {broken[0]!r}, which could not be made")
+            yield MeasuredTask(task, None, f"needs {broken[0]!r}, which could not be made")
             continue
         try:
             make_inputs(plan, stage, store)
@@ -92,10 +92,10 @@ def outcomes_of(
         except Exception as error:
             reason = "out of memory" if out_of_memory(error) else last_line(error)
             click.echo(f"{head}: not measured, {reason}", err=True)
-            yield Outcome(task, None, reason)
+            yield MeasuredTask(task, None, reason)
         else:
             click.echo(f"{head}: {timing.seconds:.3g} s a unit, {timing.measured} timed", err=True)
-            yield Outcome(task, _measurement(task.stage, timing, plan, device))
+            yield MeasuredTask(task, _measurement(task.stage, timing, plan, device))
 
 
 def _measurement(stage: Stage, timing: Timing, plan: Plan, device: str) -> Measurement:

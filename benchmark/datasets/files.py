@@ -13,7 +13,7 @@ from PIL import Image as Pillow
 from benchmark.datasets.base import IGNORE, DatasetInfo, Image, ImageReader, Mask, Part
 from benchmark.datasets.cache import ArrayCache
 from benchmark.datasets.layout import Layout
-from benchmark.datasets.manifest import Known
+from benchmark.datasets.manifest import trusted_facts
 from benchmark.errors import BenchmarkError
 from benchmark.files import canonical_json, sha256
 from benchmark.wording import form, plural
@@ -186,7 +186,7 @@ def digest(layout: Layout, image_digest: Callable[[str], str], mask_digest: Call
 
 
 def _file_digest(layout: Layout) -> str:
-    known = Known(layout.manifest)
+    known = trusted_facts(layout.manifest)
 
     def of_image(image_id: str) -> str:
         path = layout.image_path(image_id)

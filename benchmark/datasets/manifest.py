@@ -7,11 +7,11 @@ import dataclasses
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from benchmark.datasets.base import IGNORE, Part
 from benchmark.errors import BenchmarkError
@@ -111,35 +111,23 @@ class Manifest:
         return sum(one.pixels for one in self.classes)
 
 
-class Summary(NamedTuple):
-    """What facts of pairs add up to; the fields are those of ``Manifest``."""
-
-    unlabelled: tuple[str, ...]
-    turned: tuple[str, ...]
-    modes: dict[str, int]
-    smallest: tuple[int, int]
-    largest: tuple[int, int]
-    void: int
-    classes: tuple[ClassCount, ...]
-
-
-def summary(pairs: Iterable[PairFacts], classes: tuple[str, ...]) -> Summary:
-    """Add up the facts of all pairs, at least one."""
+def summary(pairs: Iterable[PairFacts], classes: tuple[str, ...]) -> dict[str, Any]:
+    """Return what the facts of all pairs, at least one, add up to: fields of ``Manifest`` by name."""
     known = list(pairs)
     images, pixels = Counter[int](), Counter[int]()
     for pair in known:
         images.update(pair.counts.keys())
         pixels.update(pair.counts)
     sizes = sorted({(pair.width, pair.height) for pair in known}, key=lambda size: (size[0] * size[1], size))
-    return Summary(
-        unlabelled=tuple(pair.id for pair in known if pair.unlabelled),
-        turned=tuple(pair.id for pair in known if pair.orientation != 1),
-        modes=dict(sorted(Counter(pair.mode for pair in known).items())),
-        smallest=sizes[0],
-        largest=sizes[-1],
-        void=pixels[IGNORE],
-        classes=tuple(ClassCount(name, images[i], pixels[i]) for i, name in enumerate(classes)),
-    )
+    return {
+        "unlabelled": tuple(pair.id for pair in known if pair.unlabelled),
+        "turned": tuple(pair.id for pair in known if pair.orientation != 1),
+        "modes": dict(sorted(Counter(pair.mode for pair in known).items())),
+        "smallest": sizes[0],
+        "largest": sizes[-1],
+        "void": pixels[IGNORE],
+        "classes": tuple(ClassCount(name, images[i], pixels[i]) for i, name in enumerate(classes)),
+    }
 
 
 def write_manifest(path: Path, manifest: Manifest) -> None:
@@ -171,26 +159,25 @@ def read_manifest(path: Path) -> Manifest | None:
         raise BenchmarkError(f"{error}\n{way_out}") from error
 
 
-class Known:
-    """Digests of files by path, taken from a manifest for those that it may be believed for.
+def trusted_facts(path: Path | None) -> Callable[[Path], FileFacts | None]:
+    """Return what gives the recorded facts of a file, ``None`` where it must be read; ``path`` is the manifest's.
 
     A file is believed to be as recorded that has the recorded size and is not newer than the manifest; ``data verify``
     believes nothing and reads.
     """
+    manifest = read_manifest(path) if path else None
+    if path is None or manifest is None:
+        return lambda _: None
+    files, folder, written = manifest.files, path.parent, path.stat().st_mtime_ns
 
-    def __init__(self, path: Path | None) -> None:
-        manifest = read_manifest(path) if path else None
-        self._files: Mapping[str, FileFacts] = manifest.files if manifest else {}
-        self._folder = path.parent if path else Path()
-        self._written = path.stat().st_mtime_ns if path and manifest else 0
-
-    def __call__(self, path: Path) -> FileFacts | None:
-        """Return what is known of a file, ``None`` where it must be read."""
-        facts = self._files.get(name_in(self._folder, path))
+    def known(file: Path) -> FileFacts | None:
+        facts = files.get(name_in(folder, file))
         if facts is None:
             return None
-        found = path.stat()
-        return facts if found.st_size == facts.bytes and found.st_mtime_ns <= self._written else None
+        status = file.stat()
+        return facts if status.st_size == facts.bytes and status.st_mtime_ns <= written else None
+
+    return known
 
 
 def name_in(folder: Path, path: Path) -> str:

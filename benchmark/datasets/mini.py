@@ -2,7 +2,7 @@
 
 import hashlib
 from dataclasses import asdict
-from functools import cache
+from functools import cache, partial
 
 from benchmark.datasets.base import IGNORE, DatasetInfo, Image, ImageReader, Mask, Part
 from benchmark.datasets.world import CLASSES, VERSION, Picture, World, WorldParameters
@@ -34,23 +34,17 @@ class MiniDataset:
         return self._ids[part]
 
     def image(self, image_id: str) -> Image:
-        return self.image_reader()(image_id)
+        return _image(self._parameters, image_id)
 
     def image_reader(self) -> ImageReader:
-        return MiniImages(self._parameters)
+        return partial(_image, self._parameters)  # it leads to the world's parameters and to no mask
 
     def mask(self, image_id: str) -> Mask:
         return _drawn(self._parameters, image_id).mask.copy()
 
 
-class MiniImages:
-    """Reads images by id; keeps the world's parameters and no mask."""
-
-    def __init__(self, parameters: WorldParameters) -> None:
-        self._parameters = parameters
-
-    def __call__(self, image_id: str) -> Image:
-        return _drawn(self._parameters, image_id).image.copy()
+def _image(parameters: WorldParameters, image_id: str) -> Image:
+    return _drawn(parameters, image_id).image.copy()
 
 
 def _drawn(parameters: WorldParameters, image_id: str) -> Picture:

@@ -12,6 +12,7 @@ from benchmark.datasets.transforms import PAD_GREY, Window, crop_image, crop_lab
 from benchmark.errors import BenchmarkError
 
 Presence = Literal["image", "crop"]
+Packed = tuple[bytes, tuple[int, int]]  # a mask, compressed, and its height and width
 
 
 class Crop(NamedTuple):
@@ -54,8 +55,8 @@ class TrainingView:
             dataset.image_reader() if isinstance(dataset, SeparatesImages) else dataset.image
         )
         self._labels: dict[str, frozenset[int]] = {}
-        self._masks: dict[str, _Packed] = {}
-        hidden: dict[str, _Packed] = {}
+        self._masks: dict[str, Packed] = {}
+        hidden: dict[str, Packed] = {}
         only_base, only_novel = _blanking(self.base), _blanking(self.novel)
         for image_id in self.ids:
             mask = dataset.mask(image_id)
@@ -71,7 +72,8 @@ class TrainingView:
 
     def size(self, image_id: str) -> tuple[int, int]:
         """Return height and width."""
-        return self._masks[image_id].shape
+        _, shape = self._masks[image_id]
+        return shape
 
     def labels(self, image_id: str) -> frozenset[int]:
         """Return the classes that occur in the whole image, base and novel."""
@@ -95,13 +97,6 @@ class TrainingView:
         )
 
 
-class _Packed(NamedTuple):
-    """A mask as compressed bytes."""
-
-    data: bytes
-    shape: tuple[int, int]
-
-
 def _blanking(kept: tuple[int, ...]) -> Mask:
     """Return the (256,) table that maps the kept ids to themselves and every other value to 255."""
     table = np.full(IGNORE + 1, IGNORE, np.uint8)
@@ -109,13 +104,14 @@ def _blanking(kept: tuple[int, ...]) -> Mask:
     return table
 
 
-def _pack(mask: Mask) -> _Packed:
+def _pack(mask: Mask) -> Packed:
     height, width = mask.shape
-    return _Packed(zlib.compress(mask.tobytes(), 1), (height, width))
+    return zlib.compress(mask.tobytes(), 1), (height, width)
 
 
-def _unpack(packed: _Packed) -> Mask:
-    return np.frombuffer(bytearray(zlib.decompress(packed.data)), np.uint8).reshape(packed.shape)
+def _unpack(packed: Packed) -> Mask:
+    data, shape = packed
+    return np.frombuffer(bytearray(zlib.decompress(data)), np.uint8).reshape(shape)
 
 
 def _present(mask: Mask) -> frozenset[int]:
@@ -128,7 +124,7 @@ def _image_presence(
     return lambda image_id, _: tuple(i for i in novel if i in labels[image_id])
 
 
-def _crop_presence(hidden: dict[str, _Packed]) -> Callable[[str, Window], tuple[int, ...]]:
+def _crop_presence(hidden: dict[str, Packed]) -> Callable[[str, Window], tuple[int, ...]]:
     return lambda image_id, window: tuple(sorted(_present(crop_labels(_unpack(hidden[image_id]), window))))
 
 

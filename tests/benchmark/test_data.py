@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from benchmark.cli import main
-from benchmark.commands.data import _Lines
+from benchmark.commands.data import _lines_now_and_then
 from benchmark.datasets.preparation.recipes import RECIPES
 from tests.benchmark.datasets.preparation.support import World, write_world
 
@@ -148,7 +148,7 @@ def test_a_full_or_read_only_disk_exits_with_2(world: World, capsys: Captured, m
 def test_progress_is_told_now_and_then(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [0.0]
     monkeypatch.setattr("time.monotonic", lambda: clock[0])
-    lines = _Lines("preparing x")
+    lines = _lines_now_and_then("preparing x")
     for done in range(1, 61):
         clock[0] = float(done)
         lines(done, 60)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.datasets.manifest import FileFacts, PairFacts
-from benchmark.datasets.preparation.pairs import Outcome
+from benchmark.datasets.preparation.pairs import PairOutcome
 from benchmark.errors import BenchmarkError
 
 NAME = ".prepared.jsonl"
@@ -41,13 +41,13 @@ class Journal:
         return tuple(self._known)
 
     @contextmanager
-    def writing(self) -> Iterator[Callable[[Outcome], None]]:
+    def writing(self) -> Iterator[Callable[[PairOutcome], None]]:
         """Yield a function that notes an outcome at once."""
         with self._path.open("a" if self._goes_on else "w", encoding="utf-8") as stream:
             stream.write("\n" if self._goes_on else json.dumps(self._head) + "\n")  # ends a line that was cut off
             stream.flush()
 
-            def write(outcome: Outcome) -> None:
+            def write(outcome: PairOutcome) -> None:
                 if outcome.facts and self.known(outcome.id, outcome.stamp) != outcome.facts:
                     line = {"stamp": outcome.stamp, "facts": dataclasses.asdict(outcome.facts)}
                     stream.write(json.dumps(line) + "\n")

@@ -31,24 +31,19 @@ class Annotation(NamedTuple):
     release: Release
 
 
-class _Stored(NamedTuple):
-    values: np.ndarray  # (H, W)
-    names: int  # of classes; 0 where the file lists none
-
-
 def read_annotation(content: bytes, where: object) -> Annotation:
     """Return the class map of a ``.mat`` file. Raises BenchmarkError naming ``where`` for anything doubtful."""
     release = generation(content, where)
     try:
-        stored = _from_hdf5(content) if release == "v1.0" else _from_matlab5(content)
+        stored, names = _from_hdf5(content) if release == "v1.0" else _from_matlab5(content)
     except KeyError as error:
         raise BenchmarkError(f"{where}: has no variable S, which holds the class map. It is another file.") from error
     except Exception as error:  # both libraries raise whatever a damaged file leads them to
         if isinstance(error, BenchmarkError):
             raise
         raise BenchmarkError(f"{where}: cannot be decoded ({error}). It is damaged; fetch it again.") from error
-    values = _whole_numbers(stored.values, where)
-    _check_generation(values, stored.names, release, where)
+    values = _whole_numbers(stored, where)
+    _check_generation(values, names, release, where)
     return Annotation(_TABLES[release][values], release)
 
 
@@ -79,17 +74,19 @@ def _h5py() -> Any:
     return h5py
 
 
-def _from_hdf5(content: bytes) -> _Stored:
+def _from_hdf5(content: bytes) -> tuple[np.ndarray, int]:
+    """Return the values, (H, W), and how many names of classes the file lists."""
     h5py = _h5py()
     with h5py.File(BytesIO(content), "r") as file:
-        return _Stored(np.asarray(file["S"][()]).T, file["names"].size if "names" in file else 0)
+        return np.asarray(file["S"][()]).T, file["names"].size if "names" in file else 0
 
 
-def _from_matlab5(content: bytes) -> _Stored:
+def _from_matlab5(content: bytes) -> tuple[np.ndarray, int]:
+    """Return the same of the other generation."""
     from scipy.io import loadmat
 
     variables = loadmat(BytesIO(content), variable_names=("S", "names"))
-    return _Stored(np.asarray(variables["S"]), variables["names"].size if "names" in variables else 0)
+    return np.asarray(variables["S"]), variables["names"].size if "names" in variables else 0
 
 
 def _whole_numbers(values: np.ndarray, where: object) -> Mask:

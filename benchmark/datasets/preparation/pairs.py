@@ -54,7 +54,7 @@ class Job(NamedTuple):
     known: PairFacts | None
 
 
-class Outcome(NamedTuple):
+class PairOutcome(NamedTuple):
     """What became of a pair: its facts, or what is wrong with it. Facts without files: left out."""
 
     id: str
@@ -77,30 +77,30 @@ class _Ids(NamedTuple):
     release: str = ""
 
 
-def convert(job: Job) -> Outcome:
+def convert(job: Job) -> PairOutcome:
     """Put a pair in place, each file at once, unless it is there already and intact.
 
     Raises OSError where it cannot be written; whatever is wrong with the published files is in the outcome.
     """
     if job.known and _intact(job, job.known):
-        return Outcome(job.id, job.stamp, job.known)
+        return PairOutcome(job.id, job.stamp, job.known)
     try:
         image = job.image.read()
         shown = photo(image, str(job.image), job.image_to.suffix)
         ids = _ids(job)
         check_size(ids.mask, shown, str(job.mask))
     except BenchmarkError as error:
-        return Outcome(job.id, job.stamp, None, str(error))
+        return PairOutcome(job.id, job.stamp, None, str(error))
     facts = PairFacts(job.id, *shown, counts(ids.mask), _NOWHERE, _NOWHERE, ids.release)
     if facts.unlabelled and job.drop_unlabelled:
-        return Outcome(job.id, job.stamp, facts)
+        return PairOutcome(job.id, job.stamp, facts)
     _place(job.mask_to, ids.file, job.mask.path if ids.as_published else None)
     _place(job.image_to, image, job.image.path)
     mask_facts = _facts(ids.file, pixel_digest(ids.mask))
-    return Outcome(job.id, job.stamp, dataclasses.replace(facts, image=_facts(image), mask=mask_facts))
+    return PairOutcome(job.id, job.stamp, dataclasses.replace(facts, image=_facts(image), mask=mask_facts))
 
 
-def examine(layout: Layout, image_id: str) -> Outcome:
+def examine(layout: Layout, image_id: str) -> PairOutcome:
     """Read a pair that is in place."""
     image_path, mask_path = layout.image_path(image_id), layout.mask_path(image_id)
     try:
@@ -110,8 +110,8 @@ def examine(layout: Layout, image_id: str) -> Outcome:
         check_size(mask, shown, str(mask_path))
         files = _facts(image), _facts(_bytes(mask_path), pixel_digest(mask))
     except BenchmarkError as error:
-        return Outcome(image_id, "", None, str(error))
-    return Outcome(image_id, "", PairFacts(image_id, *shown, counts(mask), *files))
+        return PairOutcome(image_id, "", None, str(error))
+    return PairOutcome(image_id, "", PairFacts(image_id, *shown, counts(mask), *files))
 
 
 def photo(content: bytes, where: str, suffix: str) -> Photo:

@@ -219,7 +219,7 @@ def _finish(
         images={part: len(ids) for part, ids in kept_parts.items()},
         excluded=excluded,
         files=file_facts(layout, facts, [target / LISTS / f"{part}.txt" for part in kept_parts], target),
-        **summary(kept, recipe.classes)._asdict(),
+        **summary(kept, recipe.classes),
     )
     if _recorded(target) != made:
         _conceal(target)

@@ -18,7 +18,7 @@ from benchmark.files import naming
 from benchmark.wording import plural
 
 
-class Verdict(NamedTuple):
+class Verification(NamedTuple):
     """What was found.
 
     Attributes:
@@ -38,7 +38,7 @@ def verify(
     workers: int = 0,
     partial: bool = False,
     observe: Callable[[int, int], None] = lambda done, total: None,  # noqa: ARG005
-) -> Verdict:
+) -> Verification:
     """Read every file of a dataset and return what is wrong with it.
 
     Where it is sound, has its folder for itself and no manifest yet, one is written. ``partial`` accepts a part of a
@@ -61,14 +61,14 @@ def verify(
                 observe(done, len(ids))
     faults += _of_whole(layout, RECIPES.get(layout.name), facts, accepted=accepted)
     if len(facts) < len(layout.ids()):
-        return Verdict(None, tuple(faults))
+        return Verification(None, tuple(faults))
     found = _manifest(layout, facts, recorded)
     faults += _changes(layout, recorded, found)
     if faults or recorded or layout.manifest is None:
-        return Verdict(found, tuple(faults))
+        return Verification(found, tuple(faults))
     with naming(layout.manifest.parent, "The dataset is sound; only its manifest could not be written."):
         write_manifest(layout.manifest, found)
-    return Verdict(found, (), written=True)
+    return Verification(found, (), written=True)
 
 
 def _missing(layout: Layout) -> Iterator[str]:
@@ -123,7 +123,7 @@ def _manifest(layout: Layout, facts: Mapping[str, PairFacts], recorded: Manifest
         images={part: len(ids) for part, ids in layout.parts.items() if ids},
         excluded=recorded.excluded if recorded else (),
         files=file_facts(layout, facts, lists, folder),
-        **summary([facts[one] for one in layout.ids()], layout.classes)._asdict(),
+        **summary([facts[one] for one in layout.ids()], layout.classes),
     )
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 from benchmark.datasets import describe
 from benchmark.datasets.catalog import layout_of
 from benchmark.datasets.manifest import read_manifest
-from benchmark.datasets.preparation import Verdict, verify
+from benchmark.datasets.preparation import Verification, verify
 from benchmark.datasets.preparation.recipes import RECIPES
 from benchmark.errors import BenchmarkError
 from tests.benchmark.datasets.preparation.support import BLANK, World
@@ -25,7 +25,7 @@ def prepared(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
     return world
 
 
-def look(world: World, *, partial: bool = False) -> Verdict:
+def look(world: World, *, partial: bool = False) -> Verification:
     return verify(layout_of("ade20k", world.target), partial=partial)
 
 
