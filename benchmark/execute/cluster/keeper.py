@@ -14,7 +14,7 @@ from benchmark.execute.cluster.campaign import Campaign, load
 from benchmark.execute.cluster.own_job import noticing
 from benchmark.execute.cluster.rounds import Round
 from benchmark.execute.cluster.submit import submit_round
-from benchmark.execute.cluster.survey import attainable, by_machine, inputs_of, setbacks, survey
+from benchmark.execute.cluster.survey import by_machine, inputs_of, recoverable, survey
 from benchmark.execute.cluster.task import say
 from benchmark.execute.stage_status import StageStatus
 from benchmark.wording import plural
@@ -73,34 +73,6 @@ def _seen(campaign: Campaign, inputs: Mapping[str, Collection[str]]) -> dict[str
         if not queue.silence or time.monotonic() > end:
             return stages
         time.sleep(PAUSE)
-
-
-def recoverable(
-    campaign: Campaign, inputs: Mapping[str, Collection[str]], stages: Mapping[str, StageStatus]
-) -> list[str]:
-    """Return the stages that are to be made again, inputs before users; each is submitted ``retries`` times more.
-
-    Args:
-        campaign: what was submitted at once.
-        inputs: as of ``inputs_of``.
-        stages: how they stand.
-    """
-    rounds = campaign.rounds()
-
-    def accepted(key: str, stage: StageStatus) -> bool:
-        times = sum(key in made.tasks for made in rounds)
-        return not (_final(stage) or times > campaign.cluster.retries or _worn_out(campaign, key))
-
-    return attainable(inputs, stages, accepted)
-
-
-def _final(stage: StageStatus) -> bool:
-    """Return whether a stage stands as its user or its own function has left it."""
-    return stage.state == "cancelled" or (stage.state == "failed" and not stage.by_machine)
-
-
-def _worn_out(campaign: Campaign, key: str) -> bool:
-    return setbacks(campaign.store, key).faults > campaign.cluster.retries
 
 
 def _next_round(campaign: Campaign, wanted: list[str]) -> Round:

@@ -56,6 +56,34 @@ def attainable(
     return found
 
 
+def recoverable(
+    campaign: Campaign, inputs: Mapping[str, Collection[str]], stages: Mapping[str, StageStatus]
+) -> list[str]:
+    """Return the stages that are to be made again, inputs before users; each is submitted ``retries`` times more.
+
+    Args:
+        campaign: what was submitted at once.
+        inputs: as of ``inputs_of``.
+        stages: how they stand.
+    """
+    rounds = campaign.rounds()
+
+    def accepted(key: str, stage: StageStatus) -> bool:
+        times = sum(key in made.tasks for made in rounds)
+        return not (_final(stage) or times > campaign.cluster.retries or _worn_out(campaign, key))
+
+    return attainable(inputs, stages, accepted)
+
+
+def _final(stage: StageStatus) -> bool:
+    """Return whether a stage stands as its user or its own function has left it."""
+    return stage.state == "cancelled" or (stage.state == "failed" and not stage.by_machine)
+
+
+def _worn_out(campaign: Campaign, key: str) -> bool:
+    return setbacks(campaign.store, key).faults > campaign.cluster.retries
+
+
 class SlurmAnswer:
     """What Slurm answered about the jobs of some stages: a ``QueueAnswer``.
 

@@ -4,9 +4,8 @@ import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from benchmark.execute.cluster.campaign import Campaign, owner
-from benchmark.execute.cluster.keeper import recoverable
 from benchmark.execute.cluster.queue import Queue
-from benchmark.execute.cluster.survey import inputs_of, job_logs, survey
+from benchmark.execute.cluster.survey import inputs_of, job_logs, recoverable, survey
 from benchmark.execute.messages import Event, Finished, Progress, Started
 from benchmark.execute.scheduler import Observer
 from benchmark.execute.session import Session
