@@ -51,10 +51,8 @@ class Mark(NamedTuple):
 
 
 class Drawn(NamedTuple):
-    """A series: the number of its colour, its dots or bars, and the lines through the dots, empty for bars."""
+    """A series: its dots or bars, and the lines through the dots, empty for bars."""
 
-    colour: int
-    label: str
     marks: tuple[Mark, ...]
     line: str
     dashed: str
@@ -224,7 +222,7 @@ class _Scale:
         solid, dashed = (
             "".join(self._path(points, shift) for points, broken in strokes if broken == kind) for kind in (False, True)
         )
-        return Drawn(index, series.label, marks, solid, dashed)
+        return Drawn(marks, solid, dashed)
 
     def _mark(self, label: str, point: Point, x: float) -> Mark:
         spread = None if math.isnan(point.sd) else point.sd

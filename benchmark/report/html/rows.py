@@ -8,7 +8,7 @@ from functools import cached_property
 from benchmark.report.claims.comparisons import Comparison, OrderingVerdict
 from benchmark.report.claims.judge import Judgement
 from benchmark.report.html.charts import Chart, chart
-from benchmark.report.html.words import mark, sentence, signed, span, tone
+from benchmark.report.html.words import mark, sentence, signed, span
 from benchmark.report.scores.estimates import CellEstimate, Results, printed_decimals
 from benchmark.report.scores.intervals import Interval, over_images, over_seeds
 from benchmark.report.tables.captions import caption_lines
@@ -37,10 +37,6 @@ class CellRow:
     images: Interval | None
     verdict: str
     remark: str
-
-    @property
-    def tone(self) -> str:
-        return tone(self.verdict)
 
 
 @dataclass(frozen=True)
