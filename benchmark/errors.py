@@ -9,7 +9,7 @@ SHOWN = 12
 
 
 class Exit(IntEnum):
-    """Exit codes; README lists them."""
+    """Exit codes; benchmark/README.md lists them."""
 
     OK = 0
     INCOMPLETE = 1  # worked, but stages failed or a table has holes
