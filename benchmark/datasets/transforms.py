@@ -1,4 +1,4 @@
-"""Training augmentation of SimFormer (specification 6.1): resize, crop, colour jitter, flip, pad."""
+"""Training augmentation of SimFormer ([6.1] of methods/README.md): resize, crop, colour jitter, flip, pad."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

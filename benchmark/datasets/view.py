@@ -38,7 +38,7 @@ class TrainingView:
     the dataset, so that neither its attributes nor what they refer to lead to a novel pixel.
 
     Weak labels come at two levels. ``image`` (the task as stated): a crop's novel classes are those of its whole image.
-    ``crop`` (what the released code does, specification 1.1): those with a pixel in the crop. The second cannot be
+    ``crop`` (as released, [1.1] of methods/README.md): those with a pixel in the crop. The second cannot be
     computed without novel pixels; they stay, compressed, inside a closure that answers only with class ids.
     """
 

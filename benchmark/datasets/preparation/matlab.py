@@ -1,4 +1,4 @@
-"""COCO-Stuff-10K annotations: MATLAB files in two generations with different ids (specification 1.4).
+"""COCO-Stuff-10K annotations: MATLAB files in two generations with different ids ([1.4] of methods/README.md).
 
 v1.0: HDF5 (MATLAB 7.3), stored transposed; 1 unlabelled, 2..81 things, 82..172 stuff, so the class id is value - 2.
 v1.1: MATLAB 5; 0 unlabelled, 1..91 things of which 11 never occur, 92..182 stuff; the class follows from a list.

@@ -1,4 +1,4 @@
-"""Semantic inference against the formula of the specification."""
+"""Semantic inference against the formula of the paper."""
 
 import dataclasses
 
