@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from benchmark.arithmetic import choose
 from benchmark.errors import BenchmarkError, Exit
 from benchmark.execute.executors import KeptCampaign, campaigns
 from benchmark.ranks import refuse_rival_runners
@@ -58,6 +59,7 @@ def _ran_here(last: LastRun, known: Sequence[KeptCampaign], named: Targets) -> b
 def _repeated(last: LastRun, context: click.Context) -> int:
     """Call the last run again in this process and return its exit code."""
     click.echo(f"python -m benchmark run {shlex.join(last.arguments)}", err=True)
+    choose(last.arithmetic)
     if Path(last.directory).is_dir():
         os.chdir(last.directory)
     verbs = context.find_root().command

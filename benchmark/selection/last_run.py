@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from benchmark.arithmetic import Level, level
 from benchmark.files import read_json, write_json
 from benchmark.paths import is_path
 from benchmark.plan import Plan
@@ -20,11 +21,13 @@ class LastRun(NamedTuple):
         arguments: of the command line.
         directory: it was called in; settings may name files by paths that start there.
         began: in seconds since the epoch.
+        arithmetic: ``portable`` or ``machine``.
     """
 
     arguments: list[str]
     directory: str
     began: float
+    arithmetic: Level = "portable"
 
 
 def keep_run(plan: Plan, selection: Selection, launching: Sequence[str], *, first: bool, mlflow: bool) -> None:
@@ -33,13 +36,14 @@ def keep_run(plan: Plan, selection: Selection, launching: Sequence[str], *, firs
     options += [] if mlflow else ["--no-mlflow"]
     given = ["--table", ",".join(map(absolute, selection.tables)), *options]
     with selection.store.writing():
-        write_json(_file(selection.store), LastRun(given, str(Path.cwd()), time.time())._asdict())
+        write_json(_file(selection.store), LastRun(given, str(Path.cwd()), time.time(), level())._asdict())
 
 
 def last_run(store: Store) -> LastRun | None:
     """Return the last run that was kept; ``None`` where there is none, or where its record is damaged."""
     content = read_json(_file(store))
-    return LastRun(**content) if isinstance(content, dict) and content.keys() == set(LastRun._fields) else None
+    whole = isinstance(content, dict) and content.keys() | {"arithmetic"} == set(LastRun._fields)
+    return LastRun(**content) if whole else None
 
 
 def arguments(plan: Plan, selection: Selection) -> Iterator[str]:

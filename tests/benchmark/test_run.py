@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from benchmark.arithmetic import level
 from benchmark.cli import main
 from benchmark.store import Store
 from tests.benchmark import toy
@@ -129,6 +130,18 @@ def test_retry_calls_the_last_run_again_and_that_goes_on(bench: Bench, named: bo
     assert again.stderr.startswith(f"python -m benchmark run --table {bench.folder}/table_t.yaml --dataset mini")
     assert "--workers 1 --processes 1 --no-mlflow" in again.stderr
     assert bench.store.result(key)["summary"]["begin"] > 0
+
+
+def test_retry_rounds_as_the_last_run_did(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BENCHMARK_ARITHMETIC", "portable")
+    store, called = tmp_path / "store", []
+    store.mkdir()
+    last = {"arguments": ["--store", str(store)], "directory": str(tmp_path), "began": 0.0}
+    monkeypatch.setattr("benchmark.commands.run.command.main", lambda *_, **__: called.append(level()) or 0)
+    for record, expected in (({**last, "arithmetic": "machine"}, "machine"), (last, "portable")):
+        (store / "last-run.json").write_text(json.dumps(record))
+        assert main(["retry", "--store", str(store)]) == 0
+        assert called.pop() == expected
 
 
 def test_cells_that_are_not_available_do_not_make_a_run_incomplete(bench: Bench) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from submitit import SlurmExecutor
 from submitit.core.utils import FailedJobError, FailedSubmissionError
 
+from benchmark.arithmetic import VARIABLE, level
 from benchmark.errors import BenchmarkError
 from benchmark.execute.cluster.arrange import TeamLayout
 from benchmark.execute.cluster.cluster_file import ClusterFile, ResourceClass
@@ -102,7 +103,8 @@ class Request:
     def _setup(self) -> Iterator[str]:
         """Yield what the script does before the job's own process starts."""
         yield "set -e"
-        yield from (_exported(name, value) for name, value in {**_absolute_data(), **self.cluster.environment}.items())
+        given = {VARIABLE: level(), **_absolute_data(), **self.cluster.environment}
+        yield from (_exported(name, value) for name, value in given.items())
         if not self.tracked:
             yield "unset MLFLOW_TRACKING_URI"
         yield from self.cluster.setup

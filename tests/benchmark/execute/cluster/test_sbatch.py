@@ -33,3 +33,9 @@ def test_a_stage_gets_the_processes_that_can_share_it_and_their_part_of_the_gpus
 def test_a_process_never_gets_a_part_of_a_gpu() -> None:
     assert "#SBATCH --gpus-per-node=1" in script(1, gpus=2)
     assert not [line for line in script(1, gpus=0) if "gpus" in line]
+
+
+@pytest.mark.parametrize("level", ["portable", "machine"])
+def test_jobs_round_as_the_one_who_submits_them_was_asked_to(level: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BENCHMARK_ARITHMETIC", level)
+    assert f"export BENCHMARK_ARITHMETIC={level}" in script(1)
