@@ -42,9 +42,10 @@ def level(environment: Mapping[str, str] = os.environ) -> Level:
 
 
 def choose(wanted: Level) -> None:
-    """Compute like this from now on, here and in child processes, if no numerical library is loaded yet."""
+    """Compute like this from now on, in workers and, unless torch is loaded already, in this process."""
     os.environ[VARIABLE] = wanted
-    apply()
+    if "torch" not in sys.modules:  # too late here; and children would compute otherwise than their parent
+        apply()
 
 
 def apply(environment: MutableMapping[str, str] = os.environ) -> None:

@@ -83,6 +83,13 @@ def test_caps_that_came_too_late_are_not_called_portable() -> None:
     assert json.loads(_in_a_process(FACTS.format(level="machine")))["level"] == "machine"
 
 
+def test_where_torch_is_loaded_children_are_not_capped_either() -> None:
+    code = (
+        "import os, torch; from benchmark.arithmetic import choose; choose('portable'); print('MKL_CBWR' in os.environ)"
+    )
+    assert _in_a_process(code) == "False"
+
+
 def test_the_command_line_caps_before_anything_heavy_is_loaded() -> None:
     code = (
         "import os, sys; from benchmark.cli import main; main(['methods']); "

@@ -276,10 +276,7 @@ def test_what_is_complete_is_not_submitted_but_printed(
 ) -> None:
     from benchmark import report
 
-    class Published:
-        text, files = "the table", ()
-
-    monkeypatch.setattr(report, "publish", lambda *_: Published)
+    monkeypatch.setattr(report, "publish", lambda *_: ("the table", ()))
     assert run("--executor", "inline", "--no-mlflow", cluster=False) == 0
     capsys.readouterr()
     assert run() == 0
@@ -310,7 +307,7 @@ def test_one_may_wait_for_the_jobs(
         return Session(ends, interrupted=state == "interrupted")
 
     monkeypatch.setattr(submission, "watch", watch)
-    monkeypatch.setattr(report, "publish", lambda *_: SimpleNamespace(text="the table", files=()))
+    monkeypatch.setattr(report, "publish", lambda *_: ("the table", ()))
     assert run("--wait", "--no-mlflow") == code
     captured = capsys.readouterr()
     assert ("the table" in captured.out) == (state != "interrupted")
@@ -337,7 +334,7 @@ def test_one_waits_for_what_is_made_before_the_display_is_there_too(
 
     monkeypatch.setattr(submission, "submit_round", fast)
     monkeypatch.setattr(submission, "watch", watch)
-    monkeypatch.setattr(report, "publish", lambda *_: SimpleNamespace(text="the table", files=()))
+    monkeypatch.setattr(report, "publish", lambda *_: ("the table", ()))
     assert run("--wait", "--no-mlflow") == 0
     assert "5 stages of 5 made now" in capsys.readouterr().err
 

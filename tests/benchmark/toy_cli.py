@@ -1,7 +1,6 @@
 """The command line with the toys as methods and tables that need no plotting, for tests that need a real process."""
 
 import sys
-from types import SimpleNamespace
 from typing import Any
 
 from benchmark import registry, report
@@ -15,9 +14,9 @@ def run() -> int:
     return main()
 
 
-def _publish(plan: Any, table: Any, store: Any, out: Any) -> SimpleNamespace:
+def _publish(plan: Any, table: Any, store: Any, out: Any) -> tuple[str, tuple[Any, ...]]:
     done = sum(bool(cell.stage and store.find(cell.stage)) for cell in plan.of(table.name))
-    return SimpleNamespace(text=f"table {table.name}: {done} done", files=(out / "table.csv",))
+    return f"table {table.name}: {done} done", (out / "table.csv",)
 
 
 if __name__ == "__main__":
