@@ -134,14 +134,20 @@ def test_retry_calls_the_last_run_again_and_that_goes_on(bench: Bench, named: bo
 
 def test_retry_rounds_as_the_last_run_did(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BENCHMARK_ARITHMETIC", "portable")
-    store, called = tmp_path / "store", []
+    store = tmp_path / "store"
     store.mkdir()
+    levels: list[str] = []
+
+    def run(*_: Any, **__: Any) -> int:
+        levels.append(level())
+        return 0
+
     last = {"arguments": ["--store", str(store)], "directory": str(tmp_path), "began": 0.0}
-    monkeypatch.setattr("benchmark.commands.run.command.main", lambda *_, **__: called.append(level()) or 0)
+    monkeypatch.setattr("benchmark.commands.run.command.main", run)
     for record, expected in (({**last, "arithmetic": "machine"}, "machine"), (last, "portable")):
         (store / "last-run.json").write_text(json.dumps(record))
         assert main(["retry", "--store", str(store)]) == 0
-        assert called.pop() == expected
+        assert levels.pop() == expected
 
 
 def test_cells_that_are_not_available_do_not_make_a_run_incomplete(bench: Bench) -> None:

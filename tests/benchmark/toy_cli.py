@@ -10,7 +10,7 @@ from tests.benchmark import toy
 
 def run() -> int:
     registry.methods = lambda: toy.METHODS  # type: ignore[assignment]
-    report.publish = _publish  # type: ignore[assignment]
+    report.publish = _publish
     return main()
 
 
