@@ -1,4 +1,4 @@
-"""How numbers are rounded: alike on every x86-64 machine since 2013, or as fast as this one can.
+"""How numbers are rounded: alike on x86-64 machines with AVX2, or as fast as this one can.
 
 The libraries below torch and NumPy choose their instructions by the processor, and with them the order of sums. The
 last bits that differ are amplified by hundreds of iterations, until the same seeds give other tables. So instruction

@@ -110,7 +110,7 @@ class LazyGroup(click.Group):
     envvar=VARIABLE,
     default="portable",
     show_default=True,
-    help="portable: the same bits on every x86-64 processor with AVX2; machine: as fast as this one can.",
+    help="portable: meant to give the same bits on x86-64 processors with AVX2; machine: as fast as this one can.",
 )
 def group(*, arithmetic: Level) -> None:
     """Reproduce, check and extend the tables of weak-shot semantic segmentation."""

@@ -2,10 +2,9 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from benchmark.costs.running import make_stages_here
 from benchmark.costs.workloads import changed, measurable, representatives
@@ -18,7 +17,7 @@ from benchmark.store import Store
 PUBLISHED = Path(__file__).with_name("reproduction.json")
 TABLES = ("2", "3", "baselines")
 SPLIT = "S4"
-ITERATIONS = 20  # rounding shows at once; this many also meet every part of the schedule's warm-up
+ITERATIONS = 20  # rounding shows within a few
 PATIENCE = 60.0  # CPU seconds that what a training reads may take; RIB's edges wait for a CRF over every image
 TRAININGS = frozenset({"pretrain", "train", "retrain"})
 _DIGITS = 16
@@ -46,7 +45,7 @@ def trainings() -> tuple[Plan, list[Stage]]:
     """Return a stage of each kind of training of the miniature, of some iterations on inputs that are soon made."""
     plan = build_plan(TABLES, "mini", "mini", (0,), splits=(SPLIT,))
     kinds = [stage for stage in representatives(plan.stages).values() if stage.kind in TRAININGS and _soon(stage)]
-    return plan, [replace(measurable(stage), params=_short(stage)) for stage in kinds]
+    return plan, [changed(measurable(stage), _longer(stage.work.shortened)) for stage in kinds]
 
 
 def digests() -> Iterator[Trained]:
@@ -90,10 +89,6 @@ def _soon(stage: Stage) -> bool:
     return sum(one.cost for one in closure(stage.inputs.values()) if one.kind not in TRAININGS) <= PATIENCE
 
 
-def _short(stage: Stage) -> Mapping[str, Any]:
-    """Return the parameters of a stage of few iterations: where its shortest form has one, this has some more."""
-    return changed(stage, stage.work.speed_neutral, _longer(stage.work.shortened)).params
-
-
 def _longer(change: Change) -> Change:
+    """Return the change after which a training is not as short as can be, but of a few more iterations."""
     return {name: _longer(value) if isinstance(value, Mapping) else ITERATIONS for name, value in change.items()}

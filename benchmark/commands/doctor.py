@@ -231,7 +231,9 @@ def arithmetic(_: Places) -> Iterator[Check]:
     machine = f"{here['cpu']}; {here['level']} arithmetic ({here['capability']}); torch {package_versions()['torch']}"
     same = sum(trained.same for trained in found)
     if same == len(found):
-        yield Check("arithmetic", "ok", f"{machine}: all {same} kinds of training as published, and so will tables be")
+        yield Check(
+            "arithmetic", "ok", f"{machine}: all {same} kinds of training as published, so tables should be too"
+        )
         return
     remedy = (
         "install the versions of constraints.txt"

@@ -49,8 +49,7 @@ class Member(NamedTuple):
             zipfile.BadZipFile,
             zlib.error,
             EOFError,
-            RuntimeError,
-            NotImplementedError,  # zipfile's word for a compression or encryption that it does not know
+            RuntimeError,  # of zipfile: a compression or encryption that it does not know
             KeyError,
         ) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
