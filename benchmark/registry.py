@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from benchmark.errors import BenchmarkError, unknown
+from benchmark.errors import unknown
+from benchmark.plugins import plugins
 from benchmark.stage import Stage
 
 if TYPE_CHECKING:
@@ -67,20 +67,7 @@ class CheckpointReader(Protocol):
 @cache
 def methods() -> dict[str, Method]:
     """Return every installed method by name. Raises BenchmarkError when one cannot be loaded or two share a name."""
-    found: dict[str, Method] = {}
-    for point in entry_points(group=GROUP):
-        try:
-            method: Method = point.load()
-        except Exception as error:
-            where = f"{point.value!r}" + (f" of package {point.dist.name}" if point.dist else "")
-            raise BenchmarkError(
-                f"method {point.name!r} ({where}) cannot be loaded: {type(error).__name__}: {error}. "
-                f"Mend or uninstall that package."
-            ) from error
-        if method.name in found:
-            raise BenchmarkError(f"two installed packages provide a method named {method.name!r}; uninstall one.")
-        found[method.name] = method
-    return found
+    return dict(plugins(GROUP, "method"))
 
 
 def method(name: str, where: str = "") -> Method:

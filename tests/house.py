@@ -13,8 +13,18 @@ Graph = Mapping[str, frozenset[str]]  # module -> the modules that it imports
 # Lowest first: a module imports from its own layer and from those below.
 LAYERS: Mapping[str, tuple[str, ...]] = {
     "words, files, numbers": (
-        *("arithmetic", "comma_lists", "errors", "files", "metrics", "old_spellings", "orderings", "paths", "program"),
-        *("provenance", "randomness", "ranks", "settings", "sources", "split_files", "table_files", "tables"),
+        *("arithmetic", "comma_lists", "errors", "files", "metrics", "old_spellings", "orderings", "paths", "plugins"),
+        *(
+            "program",
+            "provenance",
+            "randomness",
+            "ranks",
+            "settings",
+            "sources",
+            "split_files",
+            "table_files",
+            "tables",
+        ),
         *("validation", "wording", "yaml12"),
     ),
     "data": ("datasets", "splits"),

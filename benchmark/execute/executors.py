@@ -16,11 +16,11 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from benchmark.errors import BenchmarkError, Exit
+from benchmark.plugins import plugins
 
 if TYPE_CHECKING:
     from benchmark.execute.session import Session
@@ -232,12 +232,7 @@ def executors() -> dict[str, ExecutorPlugin]:
 
     Raises BenchmarkError when one cannot be loaded, two share a name, or the default is missing.
     """
-    found: dict[str, ExecutorPlugin] = {}
-    for point in entry_points(group=GROUP):
-        plugin = _loaded(point)
-        if plugin.name in found:
-            raise BenchmarkError(f"two installed packages provide an executor named {plugin.name!r}; uninstall one.")
-        found[plugin.name] = plugin
+    found: Mapping[str, ExecutorPlugin] = plugins(GROUP, "executor")
     if DEFAULT not in found:
         raise BenchmarkError(
             f"the installed package names no executor {DEFAULT!r}, so it is older than this code; install it again: "
@@ -272,15 +267,3 @@ def told(answers: Iterable[QueueAnswer]) -> "Callable[[str], StageStatus | None]
         return next((status for status in said if status.state in {"running", "queued"}), said[0] if said else None)
 
     return of
-
-
-def _loaded(point: EntryPoint) -> ExecutorPlugin:
-    try:
-        plugin: ExecutorPlugin = point.load()
-    except Exception as error:
-        where = f"{point.value!r}" + (f" of package {point.dist.name}" if point.dist else "")
-        raise BenchmarkError(
-            f"executor {point.name!r} ({where}) cannot be loaded: {type(error).__name__}: {error}. "
-            f"Mend or uninstall that package."
-        ) from error
-    return plugin

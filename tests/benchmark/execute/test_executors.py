@@ -12,7 +12,6 @@ import click
 import pytest
 
 from benchmark.errors import BenchmarkError
-from benchmark.execute import executors as registry
 from benchmark.execute.executors import executors, told
 from benchmark.execute.stage_status import StageStatus
 from benchmark.execute.this_machine import LOCAL
@@ -44,7 +43,7 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
     def of(*plugins: Any) -> None:
         dist = SimpleNamespace(name="a-package")
         points = [SimpleNamespace(name="x", value="x:Y", dist=dist, load=_loading(one)) for one in plugins]
-        monkeypatch.setattr(registry, "entry_points", lambda group: points)
+        monkeypatch.setattr("benchmark.plugins.entry_points", lambda group: points)
         executors.cache_clear()
 
     yield of
