@@ -16,7 +16,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import NoReturn, TextIO
 
 from benchmark import arithmetic
 from benchmark.execute.attempt import make
@@ -85,6 +85,13 @@ def end_now() -> None:
     os._exit(1)
 
 
+def leave(code: int) -> NoReturn:
+    """End a process that has met others: a thread which their library left may abort the interpreter's clean-up."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
 @contextmanager
 def printed_to(log: Path) -> Iterator[None]:
     """Send stdout and stderr, of compiled code and child processes too, to a file."""
@@ -113,7 +120,11 @@ def main() -> None:
     faulthandler.enable()
     one_thread()
     arithmetic.apply()
-    sys.exit(0 if Worker(jobs, events, find_process_rank()).run() else 1)
+    process = find_process_rank()
+    code = 0 if Worker(jobs, events, process).run() else 1
+    if process.size > 1:
+        leave(code)
+    sys.exit(code)
 
 
 if __name__ == "__main__":

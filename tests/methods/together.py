@@ -15,6 +15,7 @@ import torch
 
 from benchmark.datasets import load_dataset
 from benchmark.execute.context import Follower
+from benchmark.execute.worker import leave
 from benchmark.ranks import find_process_rank
 from benchmark.relocated import load_function
 from benchmark.stage import StageContext, StageInterrupted
@@ -59,7 +60,8 @@ def main() -> None:
     folder = Path(sys.argv[1])
     context = FakeContext(folder.parent, process=find_process_rank())
     assert context.scratch == folder
-    print(json.dumps(distributed.distributed_stage(make_all)(context)), flush=True)
+    print(json.dumps(distributed.distributed_stage(make_all)(context)))
+    leave(0)
 
 
 if __name__ == "__main__":

@@ -119,7 +119,8 @@ def test_the_script_asks_for_what_the_cluster_file_says_and_runs_the_frozen_code
     assert {name: found.get(name) for name in expected} == expected
     assert "wckey" not in found
     start = script.index("set -e")
-    assert script[start + 1 : start + 8] == [
+    assert script[start + 1 : start + 9] == [
+        "export BENCHMARK_ARITHMETIC=portable",
         f"export BENCHMARK_DATA_MSRC21={Path.cwd() / 'relative/data'}",
         "export A='it'\"'\"'s $HOME'",
         "export B=3",
@@ -128,7 +129,7 @@ def test_the_script_asks_for_what_the_cluster_file_says_and_runs_the_frozen_code
         "ulimit -n 4096",
         f"cd '{frozen}'",
     ]
-    assert script[start + 8] == f"export PYTHONPATH='{frozen}'${{PYTHONPATH:+:$PYTHONPATH}}"
+    assert script[start + 9] == f"export PYTHONPATH='{frozen}'${{PYTHONPATH:+:$PYTHONPATH}}"
     call = next(line for line in script if line.startswith("srun"))
     assert " --cpus-per-task=3 apptainer exec image.sif /opt/python -u -m submitit.core._submit " in call
     assert "licenses" not in queue.options(101)
