@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tests import house
 
-DEEPEST = 23
+DEEPEST = 17
 
 
 def test_no_modules_import_each_other() -> None:

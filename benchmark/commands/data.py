@@ -158,8 +158,8 @@ def show_command(
     Exit code 5 if no image of the part shows a novel class.
     """
     from benchmark.datasets import load_dataset
-    from benchmark.report import publish_pictures
     from benchmark.report.pictures.pages import dataset_page
+    from benchmark.report.publication import publish_pictures
 
     dataset = load_dataset(name, data_root)
     split = _split(name, split_name, dataset.info.classes)

@@ -24,7 +24,7 @@ def command(selection: Selection, by: str) -> None:
     --merge --replicates`) are not in it: pass on the archives that they came from. Exit code 1 while cells that could
     be run lack seeds.
     """
-    from benchmark.report import estimate
+    from benchmark.report.scores.estimates import estimate
 
     plan = selection.plan()
     if plan.cells:

@@ -7,7 +7,8 @@ from typing import Any
 import click
 
 from benchmark.errors import BenchmarkError, Exit
-from benchmark.execute.executors import campaigns, managers, told
+from benchmark.execute.campaigns import told
+from benchmark.execute.executors import campaigns, managers
 from benchmark.execute.records import attempt_line
 from benchmark.provenance import origin
 from benchmark.selection.options import store_option

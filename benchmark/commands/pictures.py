@@ -49,8 +49,8 @@ def command(selection: Selection, name: str, kind: "Kind | None", images: "Choic
     without such maps have no column. The first of the seeds is shown. Exit code 1 while maps are missing.
     """
     from benchmark.datasets import load_dataset
-    from benchmark.report import publish_pictures
     from benchmark.report.pictures.pages import pages
+    from benchmark.report.publication import publish_pictures
 
     chosen = dataclasses.replace(selection.with_tables([name]), seeds=selection.seeds[:1])
     plan = chosen.plan()

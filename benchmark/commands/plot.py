@@ -12,7 +12,7 @@ from benchmark.selection.options import Selection, selection_options, table_meta
 
 if TYPE_CHECKING:
     from benchmark.plan import Plan
-    from benchmark.report import Results
+    from benchmark.report.scores.estimates import Results
 
 
 @click.command("plot")
@@ -40,7 +40,8 @@ def command(selection: Selection, name: str, classes: bool) -> None:
 
 def _as_a_whole(plan: "Plan", selection: Selection) -> "Iterator[tuple[Results, tuple[Path, ...]]]":
     """Yield each table with the files of its plot."""
-    from benchmark.report import estimate, publish_plot
+    from benchmark.report.publication import publish_plot
+    from benchmark.report.scores.estimates import estimate
 
     for table in plan.tables:
         results = estimate(plan, table, selection.store)
@@ -49,7 +50,7 @@ def _as_a_whole(plan: "Plan", selection: Selection) -> "Iterator[tuple[Results, 
 
 def _by_class(plan: "Plan", selection: Selection) -> "Iterator[tuple[Results, tuple[Path, ...]]]":
     """Yield each table with the files of its pages of classes."""
-    from benchmark.report import publish_classes
+    from benchmark.report.publication import publish_classes
     from benchmark.report.scores.classes import class_pages
 
     for table in plan.tables:

@@ -34,8 +34,8 @@ def command(selection: Selection, pictures: int | None) -> None:
     It is report.html in the folder of the results, unless --out names another folder or a file that ends in .html.
     `verify` computes every number in it again. Exit code 1 while cells that could be run lack seeds.
     """
-    from benchmark.report import estimate
     from benchmark.report.html import write
+    from benchmark.report.scores.estimates import estimate
 
     plan = selection.plan()
     if plan.cells:

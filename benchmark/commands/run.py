@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 import click
 
 from benchmark.errors import Exit
+from benchmark.execute.campaigns import HandedOver
 from benchmark.execute.display import failure_lines
-from benchmark.execute.executors import ConfiguredExecutor, HandedOver, RunRequest
+from benchmark.execute.executors import ConfiguredExecutor, RunRequest
 from benchmark.execute.messages import Finished
 from benchmark.execute.records import JOB
 from benchmark.execute.session import Session
@@ -119,7 +120,7 @@ def _stages(count: int) -> str:
 
 def _publish(plan: Plan, selection: Selection, *, quiet: bool) -> None:
     """Print each table on stdout, and on stderr where its files are."""
-    from benchmark.report import publish
+    from benchmark.report.publication import publish
 
     for table in plan.tables:
         if plan.of(table.name):

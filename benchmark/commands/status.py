@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from benchmark.errors import BenchmarkError, Exit
-from benchmark.execute.executors import CampaignStatus, QueueAnswer, managers, told
+from benchmark.execute.campaigns import CampaignStatus, QueueAnswer, told
+from benchmark.execute.executors import managers
 from benchmark.execute.records import attempt_line
 from benchmark.execute.stage_status import StageStatus, stage_statuses
 from benchmark.files import read_json

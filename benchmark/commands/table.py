@@ -16,8 +16,8 @@ from benchmark.selection.options import Selection, selection_options, table_meta
 if TYPE_CHECKING:
     from benchmark.metrics import Convention
     from benchmark.plan import Plan
-    from benchmark.report import Results
     from benchmark.report.claims.judge import Judgement
+    from benchmark.report.scores.estimates import Results
     from benchmark.report.tables import CellSpec, Format, RunResults
     from benchmark.sharing.runs import SharedRun
     from benchmark.store import Store
@@ -113,8 +113,8 @@ class _Shown:
     convention: "Convention"
 
     def of(self, plan: "Plan", table: "Table", selection: Selection) -> _Made:
-        from benchmark.report import estimate
         from benchmark.report.claims.judge import judge
+        from benchmark.report.scores.estimates import estimate
         from benchmark.report.tables.run_results import run_results
 
         judged = self.spec.judged or selection.out is not None

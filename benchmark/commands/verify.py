@@ -18,7 +18,7 @@ def command(file: Path, as_json: bool) -> int:
     other code made may say the same in other words, which are noted; its numbers, names, verdicts and drawings may not
     differ.
     """
-    from benchmark.report.html import verify
+    from benchmark.report.html.verifying import verify
 
     found = verify(file)
     if as_json:

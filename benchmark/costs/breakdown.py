@@ -69,7 +69,7 @@ def break_down(plan: Plan, stage: Stage, store: Store, iterations: int, trace: P
     from benchmark.costs.running import make_inputs
     from benchmark.execute.context import WorkContext
     from benchmark.execute.machine import one_thread
-    from benchmark.execute.messages import job_of
+    from benchmark.execute.session import job_of
 
     make_inputs(plan, stage, store)
     one_thread()

@@ -10,7 +10,8 @@ from benchmark.datasets import Dataset
 from benchmark.errors import BenchmarkError
 from benchmark.execute.context import WorkContext
 from benchmark.execute.machine import one_thread
-from benchmark.execute.messages import Job, job_of
+from benchmark.execute.messages import Job
+from benchmark.execute.session import job_of
 from benchmark.plan import Plan
 from benchmark.relocated import load_function
 from benchmark.stage import Stage, StageContext, StageInterrupted, closure

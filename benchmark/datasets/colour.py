@@ -5,15 +5,13 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.datasets.base import Image
-
 BAND = 64  # rows: what is computed of them on the way stays in the processor's cache
 
 Bytes = NDArray[np.uint8]
 Shorts = NDArray[np.int16]
 
 
-def through_hsv(image: Image, change: Callable[[Shorts, Bytes], tuple[Shorts, Bytes]]) -> Image:
+def through_hsv(image: NDArray[np.uint8], change: Callable[[Shorts, Bytes], tuple[Shorts, Bytes]]) -> NDArray[np.uint8]:
     """Return the image (H, W, 3) with hue 0..179 and saturation 0..255, both (rows, W), replaced by ``change``."""
     result = np.empty_like(image)
     for top in range(0, len(image), BAND):
@@ -22,7 +20,7 @@ def through_hsv(image: Image, change: Callable[[Shorts, Bytes], tuple[Shorts, By
     return result
 
 
-def to_hsv(image: Image) -> tuple[Shorts, Bytes, Bytes]:
+def to_hsv(image: NDArray[np.uint8]) -> tuple[Shorts, Bytes, Bytes]:
     """Return hue 0..179, saturation 0..255 and value 0..255, (H, W) each, rounded as OpenCV rounds 8-bit images."""
     red, green, blue = (np.ascontiguousarray(image[..., channel]) for channel in range(3))
     value = np.maximum(np.maximum(red, green), blue)
@@ -35,7 +33,7 @@ def to_hsv(image: Image) -> tuple[Shorts, Bytes, Bytes]:
     return hue, saturation.astype(np.uint8), value
 
 
-def write_rgb(image: Image, hue: Shorts, saturation: Bytes, value: Bytes) -> None:
+def write_rgb(image: NDArray[np.uint8], hue: Shorts, saturation: Bytes, value: Bytes) -> None:
     """Overwrite an image (H, W, 3) by what hue, saturation and value say, fractions dropped as in OpenCV."""
     shares = saturation * np.float32(1 / 255)
     height = value * np.float32(1 / 255)

@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
-from benchmark.plan import Plan
-from benchmark.stage import Access, Stage
-from benchmark.store import Store
+from benchmark.stage import Access
 
 State = Literal["done", "failed", "interrupted", "busy", "blocked"]
 Fault = Literal["", "stage", "machine"]
@@ -55,27 +53,6 @@ class Job:
     @classmethod
     def decode(cls, line: str) -> "Job":
         return cls(**json.loads(line))
-
-
-def job_of(stage: Stage, plan: Plan, store: Store) -> Job:
-    """Return what a worker needs to make a stage of a plan."""
-    return Job(
-        key=stage.key,
-        kind=stage.kind,
-        name=stage.name,
-        function=stage.function,
-        version=stage.version,
-        params=stage.params,
-        inputs={role: parent.key for role, parent in stage.inputs.items()},
-        access=stage.access,
-        cost=stage.cost,
-        cells=list(plan.uses.get(stage.key, [])),
-        store=str(store.root.absolute()),
-        sources={plan.dataset.name: plan.source},
-        data_root=str(plan.data_root) if plan.data_root else None,
-        hints=stage.hints,
-        shares=stage.shares,
-    )
 
 
 class Started(NamedTuple):

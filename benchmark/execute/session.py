@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from benchmark.execute.executor import Launcher, counted_interrupts
-from benchmark.execute.messages import Finished, job_of
+from benchmark.execute.messages import Finished, Job
 from benchmark.execute.scheduler import Observer, Scheduler
 from benchmark.plan import Plan
 from benchmark.stage import Stage
@@ -36,3 +36,24 @@ def make_stages(
         finally:
             executor.close()
     return Session(scheduler.outcomes, interrupted=interrupts.count > 0)
+
+
+def job_of(stage: Stage, plan: Plan, store: Store) -> Job:
+    """Return what a worker needs to make a stage of a plan."""
+    return Job(
+        key=stage.key,
+        kind=stage.kind,
+        name=stage.name,
+        function=stage.function,
+        version=stage.version,
+        params=stage.params,
+        inputs={role: parent.key for role, parent in stage.inputs.items()},
+        access=stage.access,
+        cost=stage.cost,
+        cells=list(plan.uses.get(stage.key, [])),
+        store=str(store.root.absolute()),
+        sources={plan.dataset.name: plan.source},
+        data_root=str(plan.data_root) if plan.data_root else None,
+        hints=stage.hints,
+        shares=stage.shares,
+    )

@@ -10,7 +10,7 @@ from benchmark.wording import form, plural, tally
 
 if TYPE_CHECKING:
     from benchmark.plan import Plan
-    from benchmark.report import Results
+    from benchmark.report.scores.estimates import Results
     from benchmark.selection.options import Selection
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmark.execute.messages import job_of
+from benchmark.execute.session import job_of
 from benchmark.files import write_bytes, write_json
 from benchmark.metrics import COUNTS_FILE, Counts, overall_miou
 from benchmark.sharing.environments import likely_reason

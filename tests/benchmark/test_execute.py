@@ -26,9 +26,9 @@ from benchmark.execute.forecast import Forecast
 from benchmark.execute.inline import Inline
 from benchmark.execute.local import Local
 from benchmark.execute.machine import available_cores, choose_device, default_workers
-from benchmark.execute.messages import Event, Finished, Job, Progress, Started, decode, encode, job_of
+from benchmark.execute.messages import Event, Finished, Job, Progress, Started, decode, encode
 from benchmark.execute.scheduler import Scheduler
-from benchmark.execute.session import Session, make_stages
+from benchmark.execute.session import Session, job_of, make_stages
 from benchmark.plan import Plan, build_plan
 from benchmark.stage import Stage, StageContext
 from benchmark.store import Store

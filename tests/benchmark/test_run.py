@@ -314,7 +314,7 @@ def test_nothing_selected(
 def test_tables_are_published_and_mlflow_never_fails_a_run(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from benchmark import report
+    from benchmark.report import publication
 
     told: list[str] = []
 
@@ -333,7 +333,7 @@ def test_tables_are_published_and_mlflow_never_fails_a_run(
             told.append("close")
 
     monkeypatch.setattr("benchmark.tracking.observer.Mirror", Broken)
-    monkeypatch.setattr(report, "publish", lambda *_: (_ for _ in ()).throw(RuntimeError("a bug")))
+    monkeypatch.setattr(publication, "publish", lambda *_: (_ for _ in ()).throw(RuntimeError("a bug")))
     toy.install(monkeypatch)
     code = main(["run", *bench.options, "--table", toy.table(bench.folder, splits="S1"), "--workers", "0"])
     assert code == 3

@@ -3,14 +3,15 @@
 import sys
 from typing import Any
 
-from benchmark import registry, report
+from benchmark import registry
 from benchmark.cli import main
+from benchmark.report import publication
 from tests.benchmark import toy
 
 
 def run() -> int:
     registry.methods = lambda: toy.METHODS  # type: ignore[assignment]
-    report.publish = _publish
+    publication.publish = _publish
     return main()
 
 

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.errors import BenchmarkError
+from benchmark.execute.campaigns import new_campaign_id
 from benchmark.execute.cluster.cluster_file import ClusterFile, cluster_file_of
 from benchmark.execute.cluster.rounds import Round, next_round, rounds_in
-from benchmark.execute.executors import new_campaign_id
 from benchmark.execute.messages import Job
 from benchmark.files import read_json, sync, write_json, write_text
 from benchmark.store import Store

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 from benchmark.errors import BenchmarkError
+from benchmark.execute.campaigns import Cancelled
 from benchmark.execute.cluster.campaign import Campaign, campaigns, folder_of_campaigns, owner
 from benchmark.execute.cluster.queue import Queue, Queued, QueuedJob, ask, look, queued
-from benchmark.execute.executors import Cancelled
 from benchmark.execute.stage_status import mark_cancelled
 from benchmark.store import Store
 

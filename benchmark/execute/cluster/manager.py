@@ -4,11 +4,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmark.execute.campaigns import Cancelled, HandedOver
 from benchmark.execute.cluster.campaign import Campaign, campaigns, folder_of_campaigns, load
 from benchmark.execute.cluster.cancelling import cancel
 from benchmark.execute.cluster.queue import queued
 from benchmark.execute.cluster.survey import SlurmAnswer, job_logs
-from benchmark.execute.executors import Cancelled, HandedOver
 from benchmark.store import Store
 
 

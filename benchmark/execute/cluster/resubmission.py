@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 import click
 
 from benchmark.errors import Exit
+from benchmark.execute.campaigns import HandedOver
 from benchmark.execute.cluster.campaign import Campaign, owner
 from benchmark.execute.cluster.code import freeze
 from benchmark.execute.cluster.keeper import CampaignMonitor
@@ -13,7 +14,6 @@ from benchmark.execute.cluster.queue import ask, look
 from benchmark.execute.cluster.rounds import Round
 from benchmark.execute.cluster.submit import submit_round
 from benchmark.execute.cluster.survey import attainable, inputs_of, survey
-from benchmark.execute.executors import HandedOver
 from benchmark.execute.stage_status import StageStatus
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from benchmark.errors import BenchmarkError, Exit
+from benchmark.execute.campaigns import HandedOver
 from benchmark.execute.cluster.campaign import Campaign, described, write
 from benchmark.execute.cluster.cluster_file import DEFAULT, MONITOR, ClusterFile
 from benchmark.execute.cluster.code import Frozen, expected, freeze
@@ -18,9 +19,9 @@ from benchmark.execute.cluster.rounds import Round
 from benchmark.execute.cluster.submit import submit_round
 from benchmark.execute.cluster.watch import watch
 from benchmark.execute.display import display
-from benchmark.execute.executors import HandedOver, RunRequest
-from benchmark.execute.messages import Job, job_of
-from benchmark.execute.session import Session
+from benchmark.execute.executors import RunRequest
+from benchmark.execute.messages import Job
+from benchmark.execute.session import Session, job_of
 from benchmark.program import program
 from benchmark.store import Store
 from benchmark.tracking import mirrored

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmark.errors import BenchmarkError
+from benchmark.execute.campaigns import CampaignStatus
 from benchmark.execute.cluster.campaign import Campaign, folder_of_campaigns, load, owner
 from benchmark.execute.cluster.queue import Queue, Queued, QueuedJob, look, past, queued
-from benchmark.execute.executors import CampaignStatus
 from benchmark.execute.stage_status import StageStatus, stage_statuses
 from benchmark.store import Store
 

@@ -23,7 +23,6 @@ from benchmark.report.html.blocks import Blocks
 from benchmark.report.html.grids import Pictures, grid
 from benchmark.report.html.packing import collect, restore
 from benchmark.report.html.page import render
-from benchmark.report.html.verifying import verify
 from benchmark.report.wording import WAY_OUT
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
     from benchmark.report.pictures.pages import PicturePage
     from benchmark.store import Store
 
-__all__ = ["made", "verify", "write"]
+__all__ = ["made", "write"]
 
 
 def write(plan: "Plan", store: "Store", path: Path, grids: "Iterable[PicturePage]" = ()) -> None:

@@ -12,8 +12,8 @@ from typing import Any
 
 from benchmark.execute.context import Follower
 from benchmark.execute.executor import Launcher
-from benchmark.execute.messages import Event, Job, job_of
-from benchmark.execute.session import Session, make_stages
+from benchmark.execute.messages import Event, Job
+from benchmark.execute.session import Session, job_of, make_stages
 from benchmark.stage import Stage, StageContext, StageInterrupted
 from benchmark.store import Store
 

@@ -12,7 +12,8 @@ import click
 import pytest
 
 from benchmark.errors import BenchmarkError
-from benchmark.execute.executors import executors, told
+from benchmark.execute.campaigns import told
+from benchmark.execute.executors import executors
 from benchmark.execute.stage_status import StageStatus
 from benchmark.execute.this_machine import LOCAL
 from benchmark.selection.executors import executor_options

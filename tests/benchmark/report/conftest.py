@@ -13,7 +13,7 @@ from benchmark.config import load_profile
 from benchmark.datasets import DatasetInfo
 from benchmark.metrics import Counts
 from benchmark.plan import Plan, PlannedCell, build_plan
-from benchmark.report import Results, estimate
+from benchmark.report.scores.estimates import Results, estimate
 from benchmark.split_files import split_file
 from benchmark.splits import class_names, splits
 from benchmark.stage import Stage

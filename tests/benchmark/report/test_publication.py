@@ -11,7 +11,7 @@ import pytest
 
 from benchmark.errors import BenchmarkError
 from benchmark.metrics import EVALUATOR_VERSION
-from benchmark.report import publish, publish_plot
+from benchmark.report.publication import publish, publish_plot
 from benchmark.report.tables import render
 
 MakeRun = Callable[..., Any]

@@ -9,9 +9,9 @@ import pytest
 from benchmark.errors import BenchmarkError
 from benchmark.files import write_json
 from benchmark.metrics import Counts
-from benchmark.report import estimate
 from benchmark.report.claims.judge import Judgement, judge
 from benchmark.report.publication import provenance
+from benchmark.report.scores.estimates import estimate
 from benchmark.sharing.archive import export
 from benchmark.sharing.merging import Merged, MergeOutcome, merge
 from benchmark.sharing.reading import unpacked

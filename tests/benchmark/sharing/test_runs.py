@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from benchmark.errors import BenchmarkError
-from benchmark.report import estimate
+from benchmark.report.scores.estimates import estimate
 from benchmark.sharing.archive import export
 from benchmark.sharing.reading import read_archive
 from benchmark.sharing.runs import file_of, imported, keep, opened, remove

@@ -22,14 +22,8 @@ from pathlib import Path
 import click
 
 from benchmark.errors import BenchmarkError
-from benchmark.execute.executors import (
-    CampaignStatus,
-    Cancelled,
-    ExecutorPlugin,
-    HandedOver,
-    RunRequest,
-    new_campaign_id,
-)
+from benchmark.execute.campaigns import CampaignStatus, Cancelled, HandedOver, new_campaign_id
+from benchmark.execute.executors import ExecutorPlugin, RunRequest
 from benchmark.execute.stage_status import StageStatus, cancelled_mark, mark_cancelled
 from benchmark.files import read_json, write_json
 from benchmark.store import Store

@@ -15,7 +15,7 @@ from benchmark.execute.cluster.cluster_file import cluster_file_of
 from benchmark.execute.cluster.keeper import CampaignMonitor
 from benchmark.execute.cluster.rounds import Round
 from benchmark.execute.cluster.submit import submit_round
-from benchmark.execute.messages import job_of
+from benchmark.execute.session import job_of
 from benchmark.plan import Plan, build_plan
 from benchmark.store import Store
 from tests.benchmark import toy

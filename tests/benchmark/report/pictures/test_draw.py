@@ -14,11 +14,11 @@ from benchmark.datasets import load_dataset
 from benchmark.errors import BenchmarkError, Exit
 from benchmark.labels import mask_path, write_mask
 from benchmark.plan import build_plan
-from benchmark.report import publish_pictures
 from benchmark.report.pictures.draw import CELL, caption, draw, outline
 from benchmark.report.pictures.page_plan import Choice, chosen_images, label_pages
 from benchmark.report.pictures.pages import PicturePage, dataset_page, pages
 from benchmark.report.plots.palette import NO_LABEL, NOVEL, class_colours
+from benchmark.report.publication import publish_pictures
 from benchmark.selection.options import parse_choice
 from benchmark.splits import Split
 from tests.benchmark.report.gallery import CAT, CLASSES, DOG, ROAD, SIZES, SKY, World, make_world

@@ -12,10 +12,10 @@ from benchmark.commands.plot import command
 from benchmark.errors import Exit
 from benchmark.metrics import Counts
 from benchmark.plan import PlannedCell
-from benchmark.report import publish_classes
 from benchmark.report.plots.class_layout import LOOKS, Group, Line, flow, short
 from benchmark.report.plots.class_plot import draw_classes
 from benchmark.report.plots.theme import COLOURS
+from benchmark.report.publication import publish_classes
 from benchmark.report.scores.classes import ClassPage, class_pages
 from benchmark.splits import class_names, splits
 from benchmark.tables import Column, Row, Table, load_table

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from benchmark.report import Results
+from benchmark.report.scores.estimates import Results
 from benchmark.report.scores.intervals import over_seeds
 from benchmark.tables import Column, Plot, Row, Table
 
