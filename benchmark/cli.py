@@ -18,7 +18,7 @@ from click.shell_completion import CompletionItem
 from benchmark import __version__
 from benchmark.arithmetic import LEVELS, VARIABLE, Level, choose
 from benchmark.errors import BenchmarkError, Exit, unknown
-from benchmark.files import FULL, naming
+from benchmark.files import FULL, naming, unreachable
 from benchmark.old_spellings import renewed
 from benchmark.program import COMPLETE, CONSOLE_SCRIPT, MODULE, program
 
@@ -147,6 +147,9 @@ def _invoke(arguments: list[str]) -> int:
     except BrokenPipeError:
         raise
     except Exception as error:
+        if isinstance(error, OSError) and (said := unreachable(error)):
+            click.echo(f"error: {said}", err=True)
+            return Exit.USAGE
         reason = traceback.format_exception_only(error)[-1].strip()
         click.echo(f"bug: {reason}; details in {write_crash_log(arguments)}", err=True)
         return Exit.BUG

@@ -4,6 +4,8 @@ import errno
 import hashlib
 import json
 import os
+import secrets
+import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -23,6 +25,50 @@ REFUSED = FULL | {
     errno.ENOTDIR: "a file stands where a folder is needed",
     errno.EEXIST: "a file stands where a folder is needed",
 }
+
+
+UNREACHABLE = {
+    errno.EACCES: "permission is denied",
+    errno.EPERM: "permission is denied",
+    errno.EIO: "the disk, or the way to it, fails",
+    errno.ESTALE: "the network file system has lost it",
+    errno.ETIMEDOUT: "the network file system does not answer",
+    errno.ENOLCK: "the file system has no locks, which several runs on one store need",
+    errno.ENOTSUP: "the file system lacks what is asked of it, as locks",
+    errno.ELOOP: "links lead round in a circle",
+    errno.ENAMETOOLONG: "the name is too long for the file system",
+    errno.EMFILE: "too many files are open (`ulimit -n`)",
+}
+
+
+def unreachable(error: OSError) -> str:
+    """Return why a file could not be read or locked, with the way out; empty for an error of another kind."""
+    reason = UNREACHABLE.get(error.errno or 0)
+    if reason is None:
+        return ""
+    if error.filename is None or error.errno not in {errno.EACCES, errno.EPERM}:
+        return f"cannot read {error.filename or 'a file'}: {reason}. Mend that, or choose another folder."
+    place = _closed(Path(os.fsdecode(error.filename)))
+    return (
+        f"cannot read {os.fsdecode(error.filename)}: {reason}; {place} belongs to {_owner(place)}. "
+        f"Let its owner give access (`chmod -R g+rwX`, and `umask 002` for what is made in future), or use another "
+        f"folder."
+    )
+
+
+def _closed(path: Path) -> Path:
+    """Return the first folder on the way to a file that this user may not pass, or the file itself."""
+    for folder in reversed(path.absolute().parents):
+        if not os.access(folder, os.X_OK, effective_ids=os.access in os.supports_effective_ids):
+            return folder
+    return path
+
+
+def _owner(path: Path) -> str:
+    try:
+        return path.owner()
+    except (OSError, KeyError, NotImplementedError):
+        return "another user"
 
 
 def write_text(path: Path, text: str, *, durable: bool = True) -> None:
@@ -57,6 +103,11 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
+
+
+def dated_name(now: float) -> str:
+    """Return a name for what is made at ``now`` that is nobody else's: the local time and four random digits."""
+    return f"{time.strftime('%Y%m%d-%H%M%S', time.localtime(now))}-{secrets.token_hex(2)}"
 
 
 def canonical_json(value: object) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 _PACKAGE = Path(__file__).resolve().parent
+PACKAGES = _PACKAGE.parent  # what Python searches for ``benchmark`` and ``methods``
 INSTALLED_DATA = _PACKAGE / "data"
 _IN_CHECKOUT = {"splits": Path("splits"), "papers": Path("results", "papers")}
 

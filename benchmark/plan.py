@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from benchmark import registry
 from benchmark.config import Profile, load_profile, resolve, setting_names
+from benchmark.datasets.base import Split
 from benchmark.errors import BenchmarkError, unknown
 from benchmark.registry import Cell, Method
-from benchmark.splits import Split, split
+from benchmark.splits import split
 from benchmark.splits import splits as splits_of
 from benchmark.stage import Stage, closure
 from benchmark.tables import Table, TableCell, load_table

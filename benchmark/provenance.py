@@ -16,10 +16,11 @@ from benchmark.files import read_json
 PACKAGES = ("weak-shot-segmentation-benchmark", "torch", "torchvision", "numpy", "scipy", "pillow", "mlflow")
 FROZEN = "code.json"  # beside the packages of a frozen copy: the revision that was copied
 _SOURCE = Path(__file__).resolve()
+BUILT = "revision.json"  # in the package of a wheel: the revision that it was built from
 
 
 class Revision(NamedTuple):
-    """State of the checkout that the code ran from; both ``None`` for an installed wheel."""
+    """State of the checkout that the code ran from, or was built from; both ``None`` where nobody knows."""
 
     commit: str | None
     dirty: bool | None
@@ -56,9 +57,10 @@ def source_revision() -> Revision:
 
     Asked once a process, when its code is loaded already: what is on disk later is not what ran.
     """
-    frozen = read_json(_SOURCE.parents[1] / FROZEN)
-    if isinstance(frozen, dict):
-        return Revision(frozen.get("commit"), frozen.get("dirty"))
+    for record in (_SOURCE.parents[1] / FROZEN, _SOURCE.with_name(BUILT)):
+        known = read_json(record)
+        if isinstance(known, dict):
+            return Revision(known.get("commit"), known.get("dirty"))
     if _git("ls-files", "--error-unmatch", _SOURCE.name) is None:
         return Revision(None, None)  # a repository around a virtual environment says nothing about this code
     commit, changes = _git("rev-parse", "HEAD"), _git("status", "--porcelain", "--untracked-files=no")
@@ -77,11 +79,21 @@ def threads() -> int:
     return int(torch.get_num_threads()) if torch else int(os.environ.get("OMP_NUM_THREADS", "0"))
 
 
+def without_commit() -> str:
+    """Say that results will not name the code that made them; empty where they will."""
+    if source_revision().commit:
+        return ""
+    return (
+        f"results will not name the commit of the code that makes them: {_SOURCE.parents[1]} is neither a git checkout "
+        f"nor built from one, or git is not installed."
+    )
+
+
 def _git(*arguments: str) -> str | None:
+    # The checkout may be another user's, as in a container. What its configuration could run, its code could as well.
+    command = ["git", "-c", "safe.directory=*", *arguments]
     try:
-        done = subprocess.run(
-            ["git", *arguments], cwd=_SOURCE.parent, capture_output=True, text=True, timeout=20, check=True
-        )
+        done = subprocess.run(command, cwd=_SOURCE.parent, capture_output=True, text=True, timeout=20, check=True)
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip()

@@ -1,18 +1,19 @@
 """Methods, found by name through entry points; the harness knows none of them."""
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from benchmark.errors import unknown
+from benchmark.errors import BenchmarkError, unknown
+from benchmark.paths import PACKAGES
 from benchmark.plugins import plugins
 from benchmark.stage import Stage
 
 if TYPE_CHECKING:
-    from benchmark.datasets.base import DatasetInfo
-    from benchmark.splits import Split
+    from benchmark.datasets.base import DatasetInfo, Split
 
 GROUP = "weakshot_benchmark.methods"
 
@@ -66,8 +67,17 @@ class CheckpointReader(Protocol):
 
 @cache
 def methods() -> dict[str, Method]:
-    """Return every installed method by name. Raises BenchmarkError when one cannot be loaded or two share a name."""
-    return dict(plugins(GROUP, "method"))
+    """Return every installed method by name.
+
+    Raises BenchmarkError when one cannot be loaded, two share a name, or there is none.
+    """
+    found = dict(plugins(GROUP, "method"))
+    if not found:
+        raise BenchmarkError(
+            f"no method is installed: entry points are missing. Run `{Path(sys.executable).name} -m pip install -e .` "
+            f"in {PACKAGES}."
+        )
+    return found
 
 
 def method(name: str, where: str = "") -> Method:

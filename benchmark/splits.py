@@ -3,10 +3,10 @@
 import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from benchmark.datasets.base import Split
 from benchmark.errors import BenchmarkError, unknown
 from benchmark.files import canonical_json
 from benchmark.paths import is_path
@@ -15,21 +15,6 @@ from benchmark.split_files import split_file
 FOLDS = ("S1", "S2", "S3", "S4")  # a quarter of the classes is novel
 WITHOUT = ("voc2012",)  # datasets that can be prepared and shown, but of which the paper has no splits
 GROWING = {"S5": 30, "S6": 35, "S7": 40, "S8": 45, "S9": 50}  # nominal percentage of novel classes
-
-
-@dataclass(frozen=True)
-class Split:
-    """A partition of the classes of a dataset; ids are positions in the list of class names, ascending."""
-
-    dataset: str
-    name: str
-    novel: tuple[int, ...]
-    base: tuple[int, ...]
-
-    @property
-    def novel_ratio(self) -> float:
-        """Share of the classes that is novel, 0..1."""
-        return len(self.novel) / (len(self.novel) + len(self.base))
 
 
 class Source(NamedTuple):

@@ -13,7 +13,18 @@ Graph = Mapping[str, frozenset[str]]  # module -> the modules that it imports
 # Lowest first: a module imports from its own layer and from those below.
 LAYERS: Mapping[str, tuple[str, ...]] = {
     "words, files, numbers": (
-        *("arithmetic", "comma_lists", "errors", "files", "metrics", "old_spellings", "orderings", "paths", "plugins"),
+        *(
+            "arithmetic",
+            "build_hook",
+            "comma_lists",
+            "errors",
+            "files",
+            "metrics",
+            "old_spellings",
+            "orderings",
+            "paths",
+            "plugins",
+        ),
         *(
             "program",
             "provenance",

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tests import house
 
-DEEPEST = 17
+DEEPEST = 15
 
 
 def test_no_modules_import_each_other() -> None:

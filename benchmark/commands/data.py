@@ -16,9 +16,9 @@ from benchmark.selection.options import parse_choice, store_option
 from benchmark.wording import plural
 
 if TYPE_CHECKING:
+    from benchmark.datasets.base import Split
     from benchmark.datasets.manifest import Manifest
     from benchmark.report.pictures.page_plan import Choice
-    from benchmark.splits import Split
 
 NAMES = "coco-stuff-10k|ade20k|voc2012|msrc21"
 RARE = 5  # class names listed
@@ -174,8 +174,9 @@ def show_command(
 
 def _split(name: str, split_name: str | None, classes: tuple[str, ...]) -> "Split":
     """Return the split asked for, else the first; without any, one that makes no class novel."""
+    from benchmark.datasets.base import Split
     from benchmark.split_files import datasets
-    from benchmark.splits import Split, split, splits
+    from benchmark.splits import split, splits
 
     known = splits(name) if name in datasets() or is_path(name) else {}
     if known:

@@ -112,6 +112,17 @@ def packages(_: Places) -> Iterator[Check]:
         yield Check("packages", "ok", ", ".join(f"{one.name} {found}" for one, found in fits.items()))
 
 
+def code(_: Places) -> Iterator[Check]:
+    """Say which code this is, as results will."""
+    from benchmark.provenance import source_revision, without_commit
+
+    revision = source_revision()
+    if revision.commit:
+        yield Check("code", "ok", f"commit {revision.commit[:12]}" + (" with changes" if revision.dirty else ""))
+    else:
+        yield Check("code", "warn", without_commit(), "use a git checkout, or a wheel built from one")
+
+
 def torch(_: Places) -> Iterator[Check]:
     """Check that torch and torchvision were built for each other, what they compute on, and with how many threads."""
     try:
@@ -246,6 +257,7 @@ def arithmetic(_: Places) -> Iterator[Check]:
 CHECKS: tuple[Callable[[Places], Iterator[Check]], ...] = (
     python,
     packages,
+    code,
     torch,
     disk,
     mlflow,

@@ -33,6 +33,7 @@ def command(selection: Selection, by: str) -> None:
 
 
 def _write(plan: "Plan", selection: Selection, by: str) -> None:
+    from benchmark.provenance import without_commit
     from benchmark.sharing.archive import export
     from benchmark.sharing.describing import places
     from benchmark.sharing.readme import progress
@@ -45,6 +46,8 @@ def _write(plan: "Plan", selection: Selection, by: str) -> None:
     click.echo(f"{size:.1f} MB; {progress(manifest.run)}; `import {path}` checks it.", err=True)
     if number := sum(len(replicates(key, selection.store)) for key in manifest.run.evaluations):
         click.echo(f"note: {number} replicate{' is' if number == 1 else 's are'} not in it.", err=True)
+    if remark := without_commit():
+        click.echo(f"note: {remark}", err=True)
     for place in places(manifest.run):
         click.echo(f"note: it names {place}, which is part of the key of a stage.", err=True)
 

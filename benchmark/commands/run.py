@@ -14,6 +14,7 @@ from benchmark.execute.messages import Finished
 from benchmark.execute.records import JOB
 from benchmark.execute.session import Session
 from benchmark.plan import Plan, PlannedCell
+from benchmark.provenance import without_commit
 from benchmark.ranks import refuse_rival_runners
 from benchmark.selection.endings import nothing_selected
 from benchmark.selection.executors import executor_options
@@ -64,6 +65,8 @@ def command(
     if pending:
         if executor.again is not None and not os.environ.get(JOB):  # a job's campaign is what `retry` takes up
             keep_run(plan, selection, executor.again, first=first, mlflow=not no_mlflow)
+        if remark := without_commit():
+            click.echo(f"warning: {remark}", err=True)
         made = executor.make(request)
         if isinstance(made, HandedOver):
             return made.code

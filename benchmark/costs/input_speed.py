@@ -14,7 +14,8 @@ from PIL import Image as Pillow
 from benchmark.costs.photographs import COCO, draw_mask, draw_photograph, write_photograph
 from benchmark.datasets import DatasetInfo, TrainingView, Window
 from benchmark.datasets.base import Image, Mask, Part
-from benchmark.datasets.transforms import colour_jitter, crop_image, random_window
+from benchmark.datasets.colour import colour_jitter
+from benchmark.datasets.transforms import crop_image, random_window
 from benchmark.errors import BenchmarkError
 from benchmark.execute.machine import available_cores
 from benchmark.randomness import generator

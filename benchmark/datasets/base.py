@@ -62,3 +62,18 @@ class SeparatesImages(Protocol):
 
     def image_reader(self) -> ImageReader:
         """Return a function from an image's id to the image."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """A partition of the classes of a dataset; ids are positions in the list of class names, ascending."""
+
+    dataset: str
+    name: str
+    novel: tuple[int, ...]
+    base: tuple[int, ...]
+
+    @property
+    def novel_ratio(self) -> float:
+        """Share of the classes that is novel, 0..1."""
+        return len(self.novel) / (len(self.novel) + len(self.base))

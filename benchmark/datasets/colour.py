@@ -1,6 +1,7 @@
-"""Hue, saturation and value as OpenCV computes them from 8-bit images, fast enough to feed a GPU."""
+"""Colour jitter of SimFormer ([6.1] of methods/README.md), in hue, saturation and value as OpenCV computes them."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +10,20 @@ BAND = 64  # rows: what is computed of them on the way stays in the processor's 
 
 Bytes = NDArray[np.uint8]
 Shorts = NDArray[np.int16]
+
+
+def colour_jitter(rng: np.random.Generator, image: Bytes) -> Bytes:
+    """Return the image after SSD's jitter: brightness, then contrast before or after saturation and hue.
+
+    Each step happens with probability one half: brightness +-32, contrast and saturation x 0.5..1.5, hue +-18 of
+    OpenCV's 180. Values are cut to 0..255 and their fractions dropped after each step. Apply it before padding.
+    """
+    image = _sometimes(rng, _brightness, image)
+    contrast_first = rng.random() < 0.5
+    steps = (_contrast, _saturation, _hue) if contrast_first else (_saturation, _hue, _contrast)
+    for step in steps:
+        image = _sometimes(rng, step, image)
+    return image
 
 
 def through_hsv(image: NDArray[np.uint8], change: Callable[[Shorts, Bytes], tuple[Shorts, Bytes]]) -> NDArray[np.uint8]:
@@ -61,3 +76,32 @@ def _drop() -> NDArray[np.float32]:
 
 
 _DROP = _drop()
+
+
+def _sometimes(rng: np.random.Generator, step: Callable[[np.random.Generator, Bytes], Bytes], image: Bytes) -> Bytes:
+    return step(rng, image) if rng.random() < 0.5 else image
+
+
+def _scaled(values: NDArray[Any], factor: float = 1.0, offset: float = 0.0) -> NDArray[np.uint8]:
+    """Return ``values * factor + offset`` cut to 0..255, fractions dropped; one table look-up a value."""
+    table = np.clip(np.arange(256, dtype=np.float32) * np.float32(factor) + np.float32(offset), 0, 255).astype(np.uint8)
+    return np.take(table, values)
+
+
+def _brightness(rng: np.random.Generator, image: Bytes) -> Bytes:
+    return _scaled(image, offset=rng.uniform(-32.0, 32.0))
+
+
+def _contrast(rng: np.random.Generator, image: Bytes) -> Bytes:
+    return _scaled(image, factor=rng.uniform(0.5, 1.5))
+
+
+def _saturation(rng: np.random.Generator, image: Bytes) -> Bytes:
+    factor = rng.uniform(0.5, 1.5)
+    return through_hsv(image, lambda hue, saturation: (hue, _scaled(saturation, factor=factor)))
+
+
+def _hue(rng: np.random.Generator, image: Bytes) -> Bytes:
+    turn = int(rng.integers(-18, 19))
+    turned = ((np.arange(180) + turn) % 180).astype(np.int16)
+    return through_hsv(image, lambda hue, saturation: (np.take(turned, hue), saturation))

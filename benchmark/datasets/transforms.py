@@ -1,15 +1,12 @@
-"""Training augmentation of SimFormer ([6.1] of methods/README.md): resize, crop, colour jitter, flip, pad."""
+"""Where a training crop lies ([6.1] of methods/README.md): resize, crop, flip, pad."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
-
-from benchmark.datasets.base import Image
-from benchmark.datasets.colour import through_hsv
 
 PAD_GREY = 128  # value of padded image pixels, before normalisation
 
@@ -46,7 +43,7 @@ def resized_size(height: int, width: int, short: int, longest: int) -> tuple[int
     return int(height * scale + 0.5), int(width * scale + 0.5)
 
 
-def resize_image(image: Image, size: tuple[int, int]) -> Image:
+def resize_image(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
     """Return the image at ``size`` (height, width): PIL bilinear, which averages when it shrinks."""
     if image.shape[:2] == size:
         return image
@@ -76,7 +73,7 @@ def random_window(
     return Window(height, width, top, left, crop_height, crop_width, mirrored, crop, crop)
 
 
-def crop_image(image: Image, window: Window) -> Image:
+def crop_image(image: NDArray[np.uint8], window: Window) -> NDArray[np.uint8]:
     """Return the window's crop of an image, (crop_height, crop_width, 3), not yet flipped or padded."""
     resized = resize_image(image, (window.height, window.width))
     return resized[_span(window.top, window.crop_height), _span(window.left, window.crop_width)]
@@ -96,20 +93,6 @@ def flip_and_pad(crop: NDArray[Scalar], window: Window, fill: int) -> NDArray[Sc
     return result
 
 
-def colour_jitter(rng: np.random.Generator, image: Image) -> Image:
-    """Return the image after SSD's jitter: brightness, then contrast before or after saturation and hue.
-
-    Each step happens with probability one half: brightness +-32, contrast and saturation x 0.5..1.5, hue +-18 of
-    OpenCV's 180. Values are cut to 0..255 and their fractions dropped after each step. Apply it before padding.
-    """
-    image = _sometimes(rng, _brightness, image)
-    contrast_first = rng.random() < 0.5
-    steps = (_contrast, _saturation, _hue) if contrast_first else (_saturation, _hue, _contrast)
-    for step in steps:
-        image = _sometimes(rng, step, image)
-    return image
-
-
 def _nearest(was: int, wanted: int) -> NDArray[np.intp]:
     """Return the source index of each of ``wanted`` places."""
     return np.arange(wanted) * was // wanted
@@ -117,32 +100,3 @@ def _nearest(was: int, wanted: int) -> NDArray[np.intp]:
 
 def _span(start: int, length: int) -> slice:
     return slice(start, start + length)
-
-
-def _sometimes(rng: np.random.Generator, step: Callable[[np.random.Generator, Image], Image], image: Image) -> Image:
-    return step(rng, image) if rng.random() < 0.5 else image
-
-
-def _scaled(values: NDArray[Any], factor: float = 1.0, offset: float = 0.0) -> NDArray[np.uint8]:
-    """Return ``values * factor + offset`` cut to 0..255, fractions dropped; one table look-up a value."""
-    table = np.clip(np.arange(256, dtype=np.float32) * np.float32(factor) + np.float32(offset), 0, 255).astype(np.uint8)
-    return np.take(table, values)
-
-
-def _brightness(rng: np.random.Generator, image: Image) -> Image:
-    return _scaled(image, offset=rng.uniform(-32.0, 32.0))
-
-
-def _contrast(rng: np.random.Generator, image: Image) -> Image:
-    return _scaled(image, factor=rng.uniform(0.5, 1.5))
-
-
-def _saturation(rng: np.random.Generator, image: Image) -> Image:
-    factor = rng.uniform(0.5, 1.5)
-    return through_hsv(image, lambda hue, saturation: (hue, _scaled(saturation, factor=factor)))
-
-
-def _hue(rng: np.random.Generator, image: Image) -> Image:
-    turn = int(rng.integers(-18, 19))
-    turned = ((np.arange(180) + turn) % 180).astype(np.int16)
-    return through_hsv(image, lambda hue, saturation: (np.take(turned, hue), saturation))

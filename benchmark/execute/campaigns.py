@@ -1,7 +1,5 @@
 """What an executor handed over at once and others go on with: how it stands, and how it is cancelled and repeated."""
 
-import secrets
-import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -21,7 +19,7 @@ class Campaign(Protocol):
     """What an executor handed over at once.
 
     Attributes:
-        id: from ``new_campaign_id``, for the command line.
+        id: from ``files.dated_name``, for the command line.
         created: seconds since the epoch.
         stages: keys of the stages that were not complete then, inputs before users.
     """
@@ -122,11 +120,6 @@ class CampaignManager(Protocol):
         Raises:
             BenchmarkError: nothing could be handed over.
         """
-
-
-def new_campaign_id(now: float) -> str:
-    """Return the id of a campaign that is made at ``now``: the local time and four random digits."""
-    return f"{time.strftime('%Y%m%d-%H%M%S', time.localtime(now))}-{secrets.token_hex(2)}"
 
 
 def told(answers: Iterable[QueueAnswer]) -> Callable[[str], StageStatus | None]:

@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import IO, cast
 
 from benchmark.execute.messages import Event, Job, decode
+from benchmark.paths import PACKAGES
 
 FAREWELL = 5.0  # seconds that a worker without work has to end
 
@@ -29,11 +30,14 @@ class WorkerProcess:
         self._tell = tell
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmark.execute.worker"],
+            [sys.executable, "-P", "-m", "benchmark.execute.worker"],  # not what happens to lie in the current folder
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
-            env=dict(environment),
+            env={
+                **environment,
+                "PYTHONPATH": os.pathsep.join(filter(None, (str(PACKAGES), environment.get("PYTHONPATH")))),
+            },
             encoding="utf-8",
             start_new_session=True,
         )

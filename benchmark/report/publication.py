@@ -1,13 +1,17 @@
 """A table with everything that belongs to it, written into one folder: numbers, typeset forms, plot, provenance."""
 
+import hashlib
 import json
 import re
 import tempfile
+import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import click
 
 from benchmark.files import canonical_json, naming, sync, sync_tree, write_json, write_text
 from benchmark.metrics import EVALUATOR_VERSION
@@ -18,6 +22,7 @@ from benchmark.report.pictures.draw import picture
 from benchmark.report.pictures.pages import PicturePage
 from benchmark.report.plots.class_plot import plot_classes
 from benchmark.report.plots.table_plot import plot
+from benchmark.report.plots.theme import SUFFIXES
 from benchmark.report.scores.classes import ClassPage
 from benchmark.report.scores.estimates import CellEstimate, Results
 from benchmark.report.tables import FORMS, CellSpec, RunResults, render
@@ -54,10 +59,23 @@ def publish_judged(
         for style, form in FORMS.items():
             if form.suffix:
                 write_text(stem.with_name(stem.name + form.suffix), render(judgement, style, spec, others))
-        plot(results, stem)
+        _try_plot(results, stem)
         _write_claims(judgement, draft)
         write_json(stem.with_name(f"{stem.name}.json"), provenance(judgement, store))
     return render(judgement, "text", spec, others), tuple(files)
+
+
+def _try_plot(results: Results, stem: Path) -> None:
+    """Draw the plot; where that fails, but for the disk, a line on stderr is all that is lost beside it."""
+    try:
+        plot(results, stem)
+    except OSError:
+        raise
+    except Exception as error:
+        reason = traceback.format_exception_only(error)[-1].strip()
+        click.echo(f"warning: table {results.table.name} is written without its plot: {reason}", err=True)
+        for suffix in SUFFIXES:
+            stem.with_name(f"{stem.name}.{suffix}").unlink(missing_ok=True)
 
 
 def publish_claims(judgement: Judgement, out: Path) -> tuple[Path, ...]:
@@ -160,7 +178,9 @@ def _drafts(out: Path) -> Iterator[tuple[Path, list[Path]]]:
 
 
 def _safe(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_.-]+", "-", name)
+    """Return a name as it may stand in a file's; one that has to change gets digits, so that no two become one."""
+    plain = re.sub(r"[^A-Za-z0-9_.-]+", "-", name)
+    return plain if plain == name else f"{plain}-{hashlib.sha256(name.encode()).hexdigest()[:6]}"
 
 
 def _finished_keys(results: Results, store: "Store") -> set[str]:

@@ -6,10 +6,10 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from benchmark.config import FOLDER, Profile
+from benchmark.datasets.base import Split
 from benchmark.errors import BenchmarkError
 from benchmark.plan import Plan, PlannedCell
 from benchmark.sharing.description import CellOf, Description, StageOf
-from benchmark.splits import Split
 from benchmark.stage import Stage
 from benchmark.store import Store
 

@@ -5,9 +5,11 @@ import os
 import re
 import uuid
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from filelock import FileLock
 
@@ -25,6 +27,7 @@ _DEFAULTS = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",  # a server waits up to 20 s for a lock of SQLite
 }
 _PREPARE_SECONDS = 120.0
+_PLAIN = "".join(chr(code) for code in range(32, 127) if chr(code) not in "%?#")  # of a path, in an address
 _REASON_LIMIT = 200  # characters
 
 
@@ -39,8 +42,8 @@ def own_database(store_root: Path) -> Path:
 
 
 def sqlite_uri(database: Path) -> str:
-    """Return the address of a SQLite file."""
-    return f"sqlite:///{database}"
+    """Return the address of a SQLite file; what has a meaning in an address is quoted."""
+    return f"sqlite:///{quote(str(database), safe=_PLAIN)}"
 
 
 def public(uri: str) -> str:
@@ -62,7 +65,7 @@ def reason(error: Exception) -> str:
 def sqlite_file(uri: str) -> Path | None:
     """Return the database file of a SQLite address, ``None`` for any other."""
     found = re.fullmatch(r"sqlite:///(?P<path>[^?]+)(\?.*)?", uri, re.DOTALL)
-    return Path(found["path"]) if found else None
+    return Path(unquote(found["path"])) if found else None
 
 
 def over_http(uri: str) -> bool:
@@ -107,9 +110,24 @@ def _client(uri: str) -> "MlflowClient":
     _hush()
     from mlflow import MlflowClient
 
-    client = MlflowClient(tracking_uri=uri, registry_uri=uri)
-    client.search_experiments(max_results=1)
+    with _without_literal_folder(uri):
+        client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+        client.search_experiments(max_results=1)
     return client
+
+
+@contextmanager
+def _without_literal_folder(uri: str) -> Iterator[None]:
+    """Remove the empty folders that MLflow makes by the quoted name of the one in which the database is."""
+    database, quoted = sqlite_file(uri), Path(uri.removeprefix("sqlite:///")).parent
+    new = [folder for folder in (quoted, *quoted.parents) if not folder.exists()] if database else []
+    try:
+        yield
+    finally:
+        if database and database.parent != quoted:
+            for folder in new:
+                with suppress(OSError):
+                    folder.rmdir()
 
 
 def _hush() -> None:

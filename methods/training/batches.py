@@ -12,7 +12,8 @@ from torch.profiler import record_function
 
 from benchmark.datasets import IGNORE, Crop, Window
 from benchmark.datasets.base import Image
-from benchmark.datasets.transforms import colour_jitter, random_window
+from benchmark.datasets.colour import colour_jitter
+from benchmark.datasets.transforms import random_window
 from benchmark.errors import BenchmarkError
 from benchmark.randomness import generator
 from methods.maskformer.matching import Target

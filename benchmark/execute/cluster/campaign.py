@@ -15,11 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.errors import BenchmarkError
-from benchmark.execute.campaigns import new_campaign_id
 from benchmark.execute.cluster.cluster_file import ClusterFile, cluster_file_of
 from benchmark.execute.cluster.rounds import Round, next_round, rounds_in
 from benchmark.execute.messages import Job
-from benchmark.files import read_json, sync, write_json, write_text
+from benchmark.files import dated_name, read_json, sync, write_json, write_text
 from benchmark.store import Store
 
 _PREFIX = "wss-"
@@ -114,7 +113,7 @@ def described(
     """Return a new campaign; ``write`` makes it last. ``jobs`` are in topological order."""
     now = time.time()
     return Campaign(
-        folder=folder_of_campaigns(store) / new_campaign_id(now),
+        folder=folder_of_campaigns(store) / dated_name(now),
         created=now,
         user=_user(),
         host=socket.gethostname(),

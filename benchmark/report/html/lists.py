@@ -4,12 +4,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from benchmark.datasets.base import Split
 from benchmark.files import canonical_json
 from benchmark.provenance import origin
 from benchmark.report.html.content import Content
 from benchmark.report.html.words import NOTHING
 from benchmark.sharing.description import StageOf, commits
-from benchmark.splits import Split, split_digest
+from benchmark.splits import split_digest
 from benchmark.wording import duration, plural, tally
 
 SHORT = 12  # digits of a key that are shown

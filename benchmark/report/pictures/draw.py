@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from benchmark.report.pictures.pages import PicturePage, Shown
 from benchmark.report.plots import theme
 from benchmark.report.plots.palette import BASE, NO_LABEL, NOVEL, class_colours, painted
-from benchmark.report.plots.table_plot import save
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -72,10 +71,8 @@ class FigureLayout(NamedTuple):
 
 def picture(page: PicturePage, stem: Path) -> list[Path]:
     """Write ``<stem>.png`` and ``<stem>.pdf`` and return their paths; the same page gives the same bytes."""
-    import matplotlib as mpl
-
-    with mpl.rc_context(theme.RC | {"image.composite_image": False}):
-        return save(draw(page), stem, DPI)
+    with theme.drawing(**{"image.composite_image": False}):
+        return theme.save(draw(page), stem, DPI)
 
 
 def draw(page: PicturePage) -> "Figure":

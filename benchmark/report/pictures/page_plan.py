@@ -17,9 +17,8 @@ from benchmark.stage import Stage
 
 if TYPE_CHECKING:
     from benchmark.datasets import Dataset
-    from benchmark.datasets.base import Part
+    from benchmark.datasets.base import Part, Split
     from benchmark.plan import Plan, PlannedCell
-    from benchmark.splits import Split
     from benchmark.store import Store
 
 Choice = int | tuple[str, ...]  # how many images, or their ids

@@ -10,9 +10,8 @@ from benchmark.report.pictures.page_plan import Choice, Kind, PagePlan, chosen_i
 
 if TYPE_CHECKING:
     from benchmark.datasets import Dataset, DatasetInfo
-    from benchmark.datasets.base import Image, Mask, Part
+    from benchmark.datasets.base import Image, Mask, Part, Split
     from benchmark.plan import Plan
-    from benchmark.splits import Split
     from benchmark.store import Store
 
 

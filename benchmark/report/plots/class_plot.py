@@ -11,7 +11,6 @@ import numpy as np
 from benchmark.report.plots import theme
 from benchmark.report.plots.class_layout import PAD, ClassLayout, Line, Look, entry, layout_of
 from benchmark.report.plots.palette import BASE, NOVEL
-from benchmark.report.plots.table_plot import save
 from benchmark.report.scores.classes import ClassPage, ClassRow
 
 if TYPE_CHECKING:
@@ -27,10 +26,8 @@ COLOURS = {"novel": NOVEL, "base": BASE}  # as in maps of base and novel
 
 def plot_classes(page: ClassPage, stem: Path) -> list[Path]:
     """Write ``<stem>.png`` and ``<stem>.pdf`` and return their paths; the same page gives the same bytes."""
-    import matplotlib as mpl
-
-    with mpl.rc_context(theme.RC):
-        return save(draw_classes(page), stem, DPI)
+    with theme.drawing():
+        return theme.save(draw_classes(page), stem, DPI)
 
 
 def draw_classes(page: ClassPage) -> "Figure":

@@ -5,10 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from benchmark.datasets.base import Split
 from benchmark.report.scores.estimates import CellEstimate, Results
 from benchmark.report.wording import paper_title, run_words, seeds_words
 from benchmark.split_files import datasets
-from benchmark.splits import Split, splits
+from benchmark.splits import splits
 from benchmark.tables import Column, Plot, Row, swept
 
 APART = 0.6  # of the distance between two steps, added where other images are scored

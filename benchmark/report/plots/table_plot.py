@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-SUFFIXES = ("png", "pdf")
 UNIT = "novel-class mIoU (%)"
 ACROSS = 2  # small multiples side by side
 MULTIPLE = 2.5  # inches, height of a row of them
@@ -23,18 +22,8 @@ DROP = 32  # points from the axis down to the line over the name of a group, bel
 
 def plot(results: Results, stem: Path) -> list[Path]:
     """Write ``<stem>.png`` and ``<stem>.pdf`` and return their paths; the same results gives the same bytes."""
-    import matplotlib as mpl
-
-    with mpl.rc_context(theme.RC):
-        return save(draw(results), stem, theme.DPI)
-
-
-def save(figure: "Figure", stem: Path, dpi: int) -> list[Path]:
-    """Write a figure in both formats, without a date or a version in it, and return the paths."""
-    paths = [stem.with_name(f"{stem.name}.{suffix}") for suffix in SUFFIXES]
-    for path, silent in zip(paths, ({"Software": None}, {"CreationDate": None}), strict=True):
-        figure.savefig(path, dpi=dpi, metadata=silent)
-    return paths
+    with theme.drawing():
+        return theme.save(draw(results), stem, theme.DPI)
 
 
 def draw(results: Results) -> "Figure":

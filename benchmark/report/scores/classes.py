@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.datasets.base import Split
 from benchmark.metrics import Counts, iou
 from benchmark.report.scores.estimates import CellEstimate, Results, Scored, assemble, score
 from benchmark.report.scores.evaluations import Evaluation, evaluations, read_each
-from benchmark.splits import Split
 
 if TYPE_CHECKING:
     from benchmark.plan import Plan

@@ -9,8 +9,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.datasets.base import Split
 from benchmark.metrics import Convention, Counts, averaged, iou, iou_of
-from benchmark.splits import Split
 
 Floats = NDArray[np.float64]
 Ids = NDArray[np.intp]

@@ -7,10 +7,10 @@ from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from benchmark.config import FOLDER
+from benchmark.datasets.base import Split
 from benchmark.metrics import Convention, Counts, mean_iou, overall_miou
 from benchmark.report.claims.tolerance import SeedSpread, assumed_spread
 from benchmark.report.scores.evaluations import Evaluation, evaluations, read_each, read_replicates
-from benchmark.splits import Split
 from benchmark.stage import Stage, closure
 from benchmark.tables import Table
 

@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
+from benchmark.datasets.base import Split
 from benchmark.metrics import COUNTS_FILE, Counts
 from benchmark.sharing.replicates import load, replicates
-from benchmark.splits import Split
 from benchmark.stage import Stage
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from benchmark.report.claims.tolerance import SeedSpread, rules
 from benchmark.report.scores.estimates import CellEstimate, Results
 
 if TYPE_CHECKING:
-    from benchmark.splits import Split
+    from benchmark.datasets.base import Split
 
 MOST_SEEDS = 100  # beyond that no number of seeds is named
 

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from benchmark.datasets import transforms
+from benchmark.datasets import colour
+from benchmark.datasets.colour import colour_jitter
 from benchmark.datasets.transforms import (
     Window,
-    colour_jitter,
     crop_image,
     crop_labels,
     flip_and_pad,
@@ -138,7 +138,7 @@ def _note(done: list[str], name: str, _: np.random.Generator, image: np.ndarray)
 def test_jitter_has_two_orders_equally_often(monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[str] = []
     for name in ("brightness", "contrast", "saturation", "hue"):
-        monkeypatch.setattr(transforms, f"_{name}", partial(_note, done, name))
+        monkeypatch.setattr(colour, f"_{name}", partial(_note, done, name))
     orders = []
     for seed in range(8000):
         done.clear()
@@ -161,28 +161,28 @@ def test_jitter_does_not_write_into_its_input() -> None:
 
 def test_brightness_and_contrast_have_their_ranges() -> None:
     rng, grey = np.random.default_rng(0), np.full((1, 1, 3), 100, np.uint8)
-    bright = [int(transforms._brightness(rng, grey)[0, 0, 0]) for _ in range(2000)]
-    contrast = [int(transforms._contrast(rng, grey)[0, 0, 0]) for _ in range(2000)]
+    bright = [int(colour._brightness(rng, grey)[0, 0, 0]) for _ in range(2000)]
+    contrast = [int(colour._contrast(rng, grey)[0, 0, 0]) for _ in range(2000)]
     assert (min(bright), max(bright)) == (68, 131)  # 100 - 32 + fraction and 100 + 32 - fraction, fractions dropped
     assert (min(contrast), max(contrast)) == (50, 149)
     assert np.mean(bright) == pytest.approx(99.5, abs=1.5)
     white = np.full((1, 1, 3), 250, np.uint8)
-    assert max(int(transforms._contrast(rng, white)[0, 0, 0]) for _ in range(200)) == 255
+    assert max(int(colour._contrast(rng, white)[0, 0, 0]) for _ in range(200)) == 255
 
 
 def test_hue_turns_by_whole_steps_up_to_18() -> None:
     rng, pixel = np.random.default_rng(0), hsv_to_rgb(np.array([[[90, 255, 255]]], np.uint8))
-    hues = {int(rgb_to_hsv(transforms._hue(rng, pixel))[0, 0, 0]) for _ in range(2000)}
+    hues = {int(rgb_to_hsv(colour._hue(rng, pixel))[0, 0, 0]) for _ in range(2000)}
     assert hues == set(range(72, 109))
     red = np.array([[[255, 0, 0]]], np.uint8)
-    around = {int(rgb_to_hsv(transforms._hue(rng, red))[0, 0, 0]) for _ in range(2000)}
+    around = {int(rgb_to_hsv(colour._hue(rng, red))[0, 0, 0]) for _ in range(2000)}
     assert around == set(range(19)) | set(range(162, 180))
 
 
 def test_saturation_leaves_grey_and_value_alone() -> None:
     rng, grey = np.random.default_rng(0), np.full((2, 2, 3), 77, np.uint8)
-    np.testing.assert_array_equal(transforms._saturation(rng, grey), grey)
+    np.testing.assert_array_equal(colour._saturation(rng, grey), grey)
     image = _patch()
-    changed = transforms._saturation(rng, image)
+    changed = colour._saturation(rng, image)
     np.testing.assert_array_equal(changed.max(axis=-1), image.max(axis=-1))
     assert (changed != image).any()

@@ -22,10 +22,10 @@ from pathlib import Path
 import click
 
 from benchmark.errors import BenchmarkError
-from benchmark.execute.campaigns import CampaignStatus, Cancelled, HandedOver, new_campaign_id
+from benchmark.execute.campaigns import CampaignStatus, Cancelled, HandedOver
 from benchmark.execute.executors import ExecutorPlugin, RunRequest
 from benchmark.execute.stage_status import StageStatus, cancelled_mark, mark_cancelled
-from benchmark.files import read_json, write_json
+from benchmark.files import dated_name, read_json, write_json
 from benchmark.store import Store
 
 
@@ -45,7 +45,7 @@ class Background:
         now = time.time()
         campaign = Campaign(
             folder=folder_of(request.store),
-            id=new_campaign_id(now),
+            id=dated_name(now),
             created=now,
             stages=tuple(stage.key for stage in request.plan.pending(request.store)),
             command=command_of(request),

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from benchmark.datasets import DatasetInfo
+from benchmark.datasets.base import Split
 from benchmark.errors import BenchmarkError
 from benchmark.registry import Cell
-from benchmark.splits import Split
 from benchmark.stage import Stage, closure
 from methods.fully_oracle import METHOD
 from methods.fully_oracle.settings import OracleSettings

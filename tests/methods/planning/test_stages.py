@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from benchmark.datasets import DatasetInfo
+from benchmark.datasets.base import Split
 from benchmark.errors import BenchmarkError
 from benchmark.registry import Cell, Method
 from benchmark.settings import to_json
-from benchmark.splits import Split
 from benchmark.stage import Stage, closure
 from methods import fully_oracle, simformer
 from methods.planning import stages as plans

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from benchmark.config import load_profile, resolve
 from benchmark.datasets import DatasetInfo
+from benchmark.datasets.base import Split
 from benchmark.registry import Cell, Method
 from benchmark.relocated import load_function
-from benchmark.splits import Split
 from benchmark.stage import Stage, closure
 from tests.methods.support import FakeContext
 

@@ -11,6 +11,7 @@ from matplotlib.patches import Rectangle
 
 from benchmark.commands.pictures import command
 from benchmark.datasets import load_dataset
+from benchmark.datasets.base import Split
 from benchmark.errors import BenchmarkError, Exit
 from benchmark.labels import mask_path, write_mask
 from benchmark.plan import build_plan
@@ -20,7 +21,6 @@ from benchmark.report.pictures.pages import PicturePage, dataset_page, pages
 from benchmark.report.plots.palette import NO_LABEL, NOVEL, class_colours
 from benchmark.report.publication import publish_pictures
 from benchmark.selection.options import parse_choice
-from benchmark.splits import Split
 from tests.benchmark.report.gallery import CAT, CLASSES, DOG, ROAD, SIZES, SKY, World, make_world
 
 

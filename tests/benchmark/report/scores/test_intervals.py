@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from benchmark.datasets.base import Split
 from benchmark.metrics import Counts, mean_iou
 from benchmark.report.claims.tolerance import SeedSpread, rules
 from benchmark.report.scores.intervals import Draws, Interval, SeedMean, draw, image_interval, image_weights, seed_mean
-from benchmark.splits import Split
 
 ASSUMED = SeedSpread(sd=0.7, weight=4, source="a test")
 SPLIT = Split("mini", "S1", (0, 1), (2, 3))
