@@ -26,6 +26,25 @@ def listed(words: Iterable[str]) -> str:
     return f"{', '.join(most)} and {last}" if most else last
 
 
+def gathered(faults: Iterable[str], shown: int = 20) -> list[str]:
+    """Return faults, each ``path: reason``, a line each; of many alike one line with the first paths."""
+    lines = list(faults)
+    if len(lines) <= shown:
+        return lines
+    alike: dict[str, list[str]] = {}
+    for line in lines:
+        path, _, reason = line.partition(": ")
+        alike.setdefault(reason, []).append(path)
+    told = [
+        f"{paths[0]}: {reason}"
+        if len(paths) == 1
+        else f"{plural(len(paths), 'file')}: {reason} The first: {', '.join(paths[:3])}."
+        for reason, paths in sorted(alike.items(), key=lambda entry: -len(entry[1]))
+    ]
+    more = [f"... and {plural(len(told) - shown, 'more fault')}"] if len(told) > shown else []
+    return [*told[:shown], *more]
+
+
 def tally(found: Iterable[str]) -> str:
     """Return ``12 holds, 3 undecided``: how often each occurs, in the order of the first."""
     return ", ".join(f"{count} {word}" for word, count in Counter(found).items())

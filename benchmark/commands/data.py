@@ -1,9 +1,7 @@
 """``data``: published datasets brought into the common layout, checked, and shown."""
 
 import json
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +11,8 @@ from benchmark.completion import values as offered
 from benchmark.errors import BenchmarkError, Exit, unknown
 from benchmark.paths import is_path
 from benchmark.selection.options import parse_choice, store_option
-from benchmark.wording import plural
+from benchmark.selection.progress import progress_bar
+from benchmark.wording import gathered, plural
 
 if TYPE_CHECKING:
     from benchmark.datasets.base import Split
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 
 NAMES = "coco-stuff-10k|ade20k|voc2012|msrc21"
 RARE = 5  # class names listed
-INTERVAL = 20.0  # seconds between two lines on progress
 
 
 def _published(_: click.Context) -> list[str]:
@@ -79,7 +77,7 @@ def prepare_command(
     if name not in RECIPES:
         raise unknown("dataset to prepare", name, RECIPES)
     folder = target or Path(".benchmark", "data", name)
-    with _progress(f"preparing {name}", quiet=quiet) as observe:
+    with progress_bar(f"preparing {name}", quiet=quiet) as observe:
         made = prepare(RECIPES[name], source, folder, workers=_workers(workers), partial=partial, observe=observe)
     _print(made, folder / "manifest.json", as_json=as_json)
     from benchmark.datasets.catalog import root_variable
@@ -105,13 +103,14 @@ def verify_command(
     from benchmark.datasets.preparation import verify
 
     layout = layout_of(name, data_root)
-    with _progress(f"verifying {layout.name}", quiet=quiet) as observe:
+    with progress_bar(f"verifying {layout.name}", quiet=quiet) as observe:
         verdict = verify(layout, workers=_workers(workers), partial=partial, observe=observe)
     if verdict.manifest:
         _print(verdict.manifest, layout.manifest if verdict.written else None, as_json=as_json)
-    for fault in verdict.faults:
-        click.echo(fault, err=True)
+    for remark in verdict.remarks:
+        click.echo(f"note: {remark}", err=True)
     if verdict.faults:
+        click.echo("\n".join(gathered(verdict.faults)), err=True)
         click.echo(f"{layout.name}: {plural(len(verdict.faults), 'fault')}", err=True)
         return Exit.INCOMPLETE
     click.echo(f"{layout.name}: sound", err=True)
@@ -190,38 +189,6 @@ def _workers(asked: int | None) -> int:
     from benchmark.execute.machine import available_cores
 
     return available_cores() if asked is None else asked
-
-
-@contextmanager
-def _progress(title: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
-    """Yield a function that shows how many pairs are done: a bar on a terminal, a line now and then elsewhere."""
-    if quiet:
-        yield lambda done, total: None  # noqa: ARG005
-        return
-    from rich.console import Console
-
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield _lines_now_and_then(title)
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(title, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
-def _lines_now_and_then(title: str) -> Callable[[int, int], None]:
-    due = time.monotonic() + INTERVAL
-
-    def show(done: int, total: int) -> None:
-        nonlocal due
-        if time.monotonic() >= due:
-            due = time.monotonic() + INTERVAL
-            click.echo(f"{title}: {done}/{total}", err=True)
-
-    return show
 
 
 def _print(made: "Manifest", written: Path | None, *, as_json: bool) -> None:

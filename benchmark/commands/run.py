@@ -21,6 +21,7 @@ from benchmark.selection.executors import executor_options
 from benchmark.selection.last_run import absolute, arguments, keep_run
 from benchmark.selection.options import Selection, selection_options
 from benchmark.selection.overview import listing
+from benchmark.selection.soundness import check_data
 from benchmark.stage import Stage
 from benchmark.store import Store
 from benchmark.wording import duration, plural
@@ -65,6 +66,7 @@ def command(
     if pending:
         if executor.again is not None and not os.environ.get(JOB):  # a job's campaign is what `retry` takes up
             keep_run(plan, selection, executor.again, first=first, mlflow=not no_mlflow)
+        check_data(wanted, selection.store, quiet=quiet)
         if remark := without_commit():
             click.echo(f"warning: {remark}", err=True)
         made = executor.make(request)

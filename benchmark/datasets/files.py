@@ -1,19 +1,19 @@
 """Datasets whose images and masks are files: one image and one mask an id."""
 
 import hashlib
+import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
-from PIL import Image as Pillow
 
 from benchmark.datasets.base import IGNORE, DatasetInfo, Image, ImageReader, Mask, Part
 from benchmark.datasets.cache import ArrayCache
-from benchmark.datasets.layout import Layout
-from benchmark.datasets.manifest import trusted_facts
+from benchmark.datasets.image_files import decoded, mask_values, photograph
+from benchmark.datasets.layout import LARGEST_VALUE, Layout
+from benchmark.datasets.manifest import read_manifest, trusted_facts, vouch_again
 from benchmark.errors import BenchmarkError
 from benchmark.files import canonical_json, sha256
 from benchmark.wording import form, plural
@@ -21,9 +21,6 @@ from benchmark.wording import form, plural
 IMAGE_BUDGET = 384 << 20  # bytes; three quarters of half a GiB, as an image has three channels and a mask one
 MASK_BUDGET = 128 << 20
 MAX_CLASSES = IGNORE  # ids 0..254 beside 255
-_INTEGER_MODES = {"L", "P", "I", "I;16"}
-
-T = TypeVar("T")
 
 
 class FileDataset:
@@ -62,7 +59,8 @@ class FileDataset:
 
     def _read_mask(self, image_id: str) -> Mask:
         lay, path = self.layout, self.layout.mask_path(image_id)
-        height, width = decoded(lay.image_path(image_id), lambda picture: picture.size)[::-1]
+        image = lay.image_path(image_id)
+        height, width = decoded(image, str(image), lambda picture: picture.size)[::-1]
         mask = class_ids(lay, image_id)
         if mask.shape != (height, width):
             raise BenchmarkError(
@@ -84,32 +82,13 @@ class ImageFiles:
 
     def _read(self, image_id: str) -> Image:
         path = self._folder / f"{image_id}{self._suffix}"
-        return decoded(path, lambda picture: np.array(picture.convert("RGB")))
-
-
-def decoded(path: Path, read: Callable[[Pillow.Image], T]) -> T:
-    """Return what ``read`` makes of an image file. Raises BenchmarkError where it is missing or damaged."""
-    try:
-        with Pillow.open(path) as picture:
-            return read(picture)
-    except FileNotFoundError:
-        raise BenchmarkError(f"{path}: no such file. Restore it, or take its name out of the lists.") from None
-    except (OSError, SyntaxError, ValueError, Pillow.DecompressionBombError) as error:
-        raise BenchmarkError(f"{path}: cannot be decoded ({error}). The file is damaged; fetch it again.") from error
-
-
-def _integers(picture: Pillow.Image, path: Path) -> np.ndarray:
-    if picture.mode not in _INTEGER_MODES:
-        raise BenchmarkError(
-            f"{path}: a mask has one channel of class ids, this one is of mode {picture.mode}. Convert colours to ids."
-        )
-    return np.array(picture)
+        return decoded(path, str(path), lambda picture: photograph(picture, str(path), path.suffix))
 
 
 def class_ids(layout: Layout, image_id: str) -> Mask:
     """Return the mask of an image as uint8 with 255 for unlabelled pixels, (H, W); its size is not checked."""
     path = layout.mask_path(image_id)
-    values = decoded(path, lambda picture: _integers(picture, path))
+    values = decoded(path, str(path), lambda picture: mask_values(picture, str(path), path.suffix))
     labelled = values != layout.ignore
     wrong = np.unique(values[labelled & ((values < 0) | (values >= len(layout.classes)))])
     if wrong.size:
@@ -145,22 +124,47 @@ def _check_classes(layout: Layout) -> None:
         raise BenchmarkError(
             f"{layout.name}: {plural(len(layout.classes), 'class', 'classes')}; expected 2 to {MAX_CLASSES}."
         )
-    if not len(layout.classes) <= layout.ignore:
+    if not len(layout.classes) <= layout.ignore <= LARGEST_VALUE:
         raise BenchmarkError(
-            f"{layout.name}: ignore value {layout.ignore} is also the id of class "
-            f"{layout.classes[layout.ignore]!r}. Use 255, or another value that is no class id."
+            f"{layout.name}: ignore: expected {len(layout.classes)} to {LARGEST_VALUE} (no class id), found "
+            f"{layout.ignore}. It is the value of unlabelled pixels in the mask files; 255 is usual."
         )
 
 
 def _check_files(layout: Layout) -> None:
-    paths = (path for i in layout.ids() for path in (layout.image_path(i), layout.mask_path(i)))
-    missing = [path for path in paths if not path.is_file()]
+    missing = list(missing_files(layout))
     if missing:
         raise BenchmarkError(
             f"{layout.name}: {plural(len(missing), 'file')} of its lists {form(len(missing), 'is', 'are')} missing, "
-            f"the first is {missing[0]}. "
-            f"Restore them, give another root, or take the names out of the lists."
+            f"the first is {missing[0]}"
+            + ("" if len(missing) == 1 else " Restore them, give another root, or take the names out of the lists.")
         )
+
+
+def missing_files(layout: Layout) -> Iterator[str]:
+    """Yield for every file of the lists that is not there its path and the way out."""
+    listing: dict[Path, dict[str, str]] = {}
+    for image_id in layout.ids():
+        for path, setting in (
+            (layout.image_path(image_id), "image_suffix"),
+            (layout.mask_path(image_id), "mask_suffix"),
+        ):
+            if path.is_file():
+                continue
+            if path.parent not in listing:
+                there = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
+                listing[path.parent] = {name.casefold(): name for name in there}
+            other = listing[path.parent].get(path.name.casefold())
+            if other is None:
+                yield f"{path}: missing; restore it, or take its name out of the lists."
+            elif other.startswith(path.stem):
+                suffix = other.removeprefix(path.stem)
+                yield (
+                    f"{path}: missing; the same name ending in {suffix} is there: names differ in case. Rename it or, "
+                    f"if all end so, set {setting}: {suffix}."
+                )
+            else:
+                yield f"{path}: missing; {other} is there: names differ in case, rename it or mend the list."
 
 
 def _repeated(names: tuple[str, ...]) -> list[str]:
@@ -186,7 +190,8 @@ def digest(layout: Layout, image_digest: Callable[[str], str], mask_digest: Call
 
 
 def _file_digest(layout: Layout) -> str:
-    known = trusted_facts(layout.manifest)
+    since, reread = time.time_ns(), list[Path]()
+    known = trusted_facts(layout.manifest, reread)
 
     def of_image(image_id: str) -> str:
         path = layout.image_path(image_id)
@@ -200,4 +205,9 @@ def _file_digest(layout: Layout) -> str:
             return facts.pixels if facts and facts.pixels else pixel_digest(class_ids(layout, image_id))
         return facts.sha256 if facts else sha256(path)
 
-    return digest(layout, of_image, of_mask)
+    found = digest(layout, of_image, of_mask)
+    if reread and layout.manifest:
+        recorded = read_manifest(layout.manifest)
+        if recorded and recorded.digest == found:
+            vouch_again(layout.manifest, since)
+    return found

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from benchmark.datasets.base import IGNORE, Part
-from benchmark.datasets.layout import MANIFEST, Layout, read_list
+from benchmark.datasets.layout import LARGEST_VALUE, MANIFEST, Layout, read_list
 from benchmark.errors import BenchmarkError, unknown
 from benchmark.validation import validated
 from benchmark.yaml12 import load_mapping
@@ -50,6 +50,10 @@ class Description:
         absent = [part for part in ("train", "test") if part not in self.lists]
         if absent:
             raise ValueError(f"lists.{absent[0]}: missing.")
+        if not len(self.classes) <= self.ignore <= LARGEST_VALUE:
+            raise ValueError(
+                f"ignore: expected {len(self.classes)} to {LARGEST_VALUE} (no class id), found {self.ignore}."
+            )
 
     def novel_ids(self) -> dict[str, tuple[int, ...]]:
         """Return split -> novel ids. Raises BenchmarkError for a name that is no class."""

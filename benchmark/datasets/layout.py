@@ -7,6 +7,7 @@ from pathlib import Path
 from benchmark.datasets.base import IGNORE, Part
 from benchmark.errors import BenchmarkError
 
+LARGEST_VALUE = 65535  # that a mask file can hold
 MANIFEST = "manifest.json"  # what is in the folder (benchmark.datasets.manifest)
 
 
@@ -60,4 +61,22 @@ def read_list(path: Path) -> tuple[str, ...]:
         raise BenchmarkError(
             f"cannot read the list {path}: {reason}. It holds one image name without suffix a line."
         ) from error
-    return tuple(line.strip() for line in lines if line.strip())
+    names = tuple(line.strip() for line in lines if line.strip())
+    for name in names:
+        check_name(name, str(path))
+    return names
+
+
+def check_name(name: str, where: str) -> None:
+    """Raise BenchmarkError for the name of an image that leads out of a folder: results lie under it, too."""
+    if (
+        any(part in {"", ".", ".."} for part in name.split("/"))
+        or "\\" in name
+        or ":" in name.partition("/")[0]
+        or not name.isprintable()
+    ):
+        raise BenchmarkError(
+            f"{where}: {name!r} is no name of an image: expected a path below the folder of the images, without "
+            f"suffix, as in street/0001; found one that is absolute, leads upwards, or holds \\ , a drive or control "
+            f"characters."
+        )

@@ -8,6 +8,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any, NamedTuple
 
 from benchmark.datasets.base import IGNORE, Part
 from benchmark.errors import BenchmarkError
-from benchmark.files import write_text
+from benchmark.files import sha256, write_text
 from benchmark.program import program
 from benchmark.validation import validated
 
@@ -159,11 +160,11 @@ def read_manifest(path: Path) -> Manifest | None:
         raise BenchmarkError(f"{error}\n{way_out}") from error
 
 
-def trusted_facts(path: Path | None) -> Callable[[Path], FileFacts | None]:
+def trusted_facts(path: Path | None, reread: list[Path]) -> Callable[[Path], FileFacts | None]:
     """Return what gives the recorded facts of a file, ``None`` where it must be read; ``path`` is the manifest's.
 
-    A file is believed to be as recorded that has the recorded size and is not newer than the manifest; ``data verify``
-    believes nothing and reads.
+    A file is believed to be as recorded that has the recorded size and was neither changed nor put there after the
+    manifest was written; else its content decides, and it is added to ``reread``. ``data verify`` believes nothing.
     """
     manifest = read_manifest(path) if path else None
     if path is None or manifest is None:
@@ -175,9 +176,24 @@ def trusted_facts(path: Path | None) -> Callable[[Path], FileFacts | None]:
         if facts is None:
             return None
         status = file.stat()
-        return facts if status.st_size == facts.bytes and status.st_mtime_ns <= written else None
+        if status.st_size != facts.bytes or status.st_mtime_ns > written:
+            return None
+        # An older file of the same size, moved or copied there with its time, has a younger change of its entry.
+        if status.st_ctime_ns <= written:
+            return facts
+        reread.append(file)
+        return facts if sha256(file) == facts.sha256 else None
 
     return known
+
+
+def vouch_again(path: Path, since: int) -> None:
+    """Let a manifest vouch from now on for files that were found as recorded after ``since`` (ns).
+
+    So a dataset that was copied with its times is read once. Where the folder cannot be written it is read each time.
+    """
+    with suppress(OSError):
+        os.utime(path, ns=(since, since))
 
 
 def name_in(folder: Path, path: Path) -> str:

@@ -13,7 +13,7 @@ from torch.profiler import record_function
 from benchmark.datasets import IGNORE, Crop, Window
 from benchmark.datasets.base import Image
 from benchmark.datasets.colour import colour_jitter
-from benchmark.datasets.transforms import random_window
+from benchmark.datasets.transforms import random_window, resized_size
 from benchmark.errors import BenchmarkError
 from benchmark.randomness import generator
 from methods.maskformer.matching import Target
@@ -95,15 +95,32 @@ class TrainingImages:
             crop = self.source.crop(image_id, window, partial(colour_jitter, rng) if s.colour_jitter else None)
             if crop.present_novel or (crop.labels != IGNORE).any():
                 return crop
+        for window in self._sweep(image_id):
+            crop = self.source.crop(image_id, window, partial(colour_jitter, rng) if s.colour_jitter else None)
+            if crop.present_novel or (crop.labels != IGNORE).any():
+                return crop
         raise BenchmarkError(
-            f"image {image_id!r}: {REDRAWS} random crops show no labelled pixel and no novel class. "
-            f"Leave the image out of the training list or enlarge input.crop (now {s.crop})."
+            f"image {image_id!r}: {REDRAWS} random crops and all others side by side show no labelled pixel and no "
+            f"novel class. Leave the image out of the training list or enlarge input.crop (now {s.crop})."
         )
+
+    def _sweep(self, image_id: str) -> Iterator[Window]:
+        """Yield windows that cover the image at its largest size: one of them shows what few random ones do."""
+        s = self.settings
+        height, width = resized_size(*self.source.size(image_id), max(s.train_short), s.train_longest)
+        crop_height, crop_width = min(height, s.crop), min(width, s.crop)
+        for top in _starts(height, crop_height):
+            for left in _starts(width, crop_width):
+                yield Window(height, width, top, left, crop_height, crop_width, False, s.crop, s.crop)
 
     def batch(self, step: int, indices: Sequence[int]) -> Batch:
         """Return the crops of ``indices`` at ``step`` on the device."""
         with record_function("step: input"):
             return collate([self.crop(index, step, slot) for slot, index in enumerate(indices)], self.device)
+
+
+def _starts(length: int, crop: int) -> list[int]:
+    return [*range(0, length - crop, crop), length - crop]
 
 
 def collate(crops: Sequence[Crop], device: str) -> Batch:

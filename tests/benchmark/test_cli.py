@@ -1,4 +1,5 @@
 import ast
+import errno
 import json
 import os
 import subprocess
@@ -11,7 +12,7 @@ from typing import Any, get_args, get_type_hints
 import click
 import pytest
 
-from benchmark import cli
+from benchmark import cli, registry
 from benchmark.cli import GROUPS, VERBS, main
 from benchmark.commands.data import NAMES
 from benchmark.commands.methods import settings_of
@@ -27,6 +28,8 @@ from benchmark.selection.options import RETRAIN_NETWORKS, Selection, selection_o
 from benchmark.store import Store
 from methods.settings import RetrainSettings
 from tests.benchmark import toy
+
+INSTALLED_METHODS = registry.methods
 
 Captured = pytest.CaptureFixture[str]
 
@@ -433,3 +436,38 @@ def test_the_network_for_retraining_reaches_the_plan(monkeypatch: pytest.MonkeyP
     found = [run_json([*arguments, *more], capsys) for more in ([], ["--retrain-net", "largefov"])]
     names = [{stage["name"] for stage in plan["stages"] if stage["kind"] == "retrain"} for plan in found]
     assert ["LargeFOV" in name for one in names for name in one] == [False, True]
+
+
+def test_without_entry_points_the_way_out_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchmark.registry.plugins", lambda *_: {})
+    with pytest.raises(BenchmarkError, match=r"no method is installed: .* -m pip install -e \.` in "):
+        INSTALLED_METHODS.__wrapped__()
+
+
+def test_a_folder_of_the_users_own_does_not_stand_in_the_way(tmp_path: Path) -> None:
+    for name in ("methods", "splits", "results"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("raise RuntimeError('of the user')")
+    (tmp_path / "benchmark").mkdir()
+    command = [sys.executable, "-m", "benchmark", "run", "--table", "1", "--splits", "S9", "--profile", "smoke"]
+    done = subprocess.run(
+        [*command, "--dry-run", "--store", "store"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert "of the user" not in done.stderr
+    assert done.returncode in {0, 5}, done.stderr
+
+
+@pytest.mark.parametrize("code", [errno.EACCES, errno.EIO, errno.ENOLCK, errno.ESTALE])
+def test_a_store_that_cannot_be_read_is_no_bug(
+    code: int, options: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    path = tmp_path / "store" / "result.json"
+
+    def fails(*_: object, **__: object) -> None:
+        raise OSError(code, os.strerror(code), str(path))
+
+    monkeypatch.setattr("benchmark.store.Store.find", fails)
+    assert main(["status", *options]) == 2
+    said = capsys.readouterr().err
+    assert f"error: cannot read {path}" in said
+    assert "another folder" in said

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from benchmark.cli import main
-from benchmark.commands.data import _lines_now_and_then
 from benchmark.datasets.preparation.recipes import RECIPES
+from benchmark.selection.progress import _lines_now_and_then
 from tests.benchmark.datasets.preparation.support import World, write_world
 
 Captured = pytest.CaptureFixture[str]

@@ -92,7 +92,7 @@ def own_dataset(folder: Path) -> None:
     for name in ("images", "masks"):
         (folder / "data" / name).mkdir(parents=True)
         for image in ("a", "b"):
-            Image.fromarray(np.zeros((4, 4), np.uint8)).save(folder / "data" / name / f"{image}.png")
+            Image.fromarray(np.eye(4, dtype=np.uint8)).save(folder / "data" / name / f"{image}.png")
     (folder / "data" / "train.txt").write_text("a\n")
     (folder / "data" / "test.txt").write_text("b\n")
     (folder / "tiny.yaml").write_text(
@@ -274,9 +274,9 @@ def test_jobs_tell_mlflow_unless_that_is_switched_off(
 def test_what_is_complete_is_not_submitted_but_printed(
     run: Run, slurm: FakeSlurm, store: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from benchmark import report
+    from benchmark.report import publication
 
-    monkeypatch.setattr(report, "publish", lambda *_: ("the table", ()))
+    monkeypatch.setattr(publication, "publish", lambda *_: ("the table", ()))
     assert run("--executor", "inline", "--no-mlflow", cluster=False) == 0
     capsys.readouterr()
     assert run() == 0
@@ -294,7 +294,7 @@ def test_one_may_wait_for_the_jobs(
     state: str,
     code: int,
 ) -> None:
-    from benchmark import report
+    from benchmark.report import publication
 
     def watch(campaign: Campaign, observers: Sequence[Any]) -> Session:
         ends = {key: Finished(key, "done", 1.0) for key in campaign.stages}
@@ -307,7 +307,7 @@ def test_one_may_wait_for_the_jobs(
         return Session(ends, interrupted=state == "interrupted")
 
     monkeypatch.setattr(submission, "watch", watch)
-    monkeypatch.setattr(report, "publish", lambda *_: ("the table", ()))
+    monkeypatch.setattr(publication, "publish", lambda *_: ("the table", ()))
     assert run("--wait", "--no-mlflow") == code
     captured = capsys.readouterr()
     assert ("the table" in captured.out) == (state != "interrupted")
@@ -319,7 +319,7 @@ def test_one_may_wait_for_the_jobs(
 def test_one_waits_for_what_is_made_before_the_display_is_there_too(
     run: Run, queue: Queue, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from benchmark import report
+    from benchmark.report import publication
 
     def fast(campaign: Campaign, keys: Sequence[str], afterwards: Any) -> Round:
         made = submit_round(campaign, keys, afterwards)
@@ -334,7 +334,7 @@ def test_one_waits_for_what_is_made_before_the_display_is_there_too(
 
     monkeypatch.setattr(submission, "submit_round", fast)
     monkeypatch.setattr(submission, "watch", watch)
-    monkeypatch.setattr(report, "publish", lambda *_: ("the table", ()))
+    monkeypatch.setattr(publication, "publish", lambda *_: ("the table", ()))
     assert run("--wait", "--no-mlflow") == 0
     assert "5 stages of 5 made now" in capsys.readouterr().err
 

@@ -13,17 +13,15 @@ from PIL import Image as Pillow
 
 from benchmark.datasets.base import IGNORE, Mask
 from benchmark.datasets.files import class_ids, pixel_digest
+from benchmark.datasets.image_files import check_photograph, decoded, mask_values
 from benchmark.datasets.layout import Layout
 from benchmark.datasets.manifest import FileFacts, PairFacts
 from benchmark.datasets.preparation.matlab import read_annotation
 from benchmark.datasets.preparation.recipes import Masks
 from benchmark.datasets.preparation.trees import Member
 from benchmark.errors import BenchmarkError
-from benchmark.files import FULL, sha256, write_bytes
+from benchmark.files import FULL, sha256, unreachable, write_bytes
 
-_FORMATS = {".jpg": {"JPEG", "MPO"}, ".jpeg": {"JPEG", "MPO"}, ".png": {"PNG"}, ".bmp": {"BMP"}}
-_MODES = {"RGB", "L", "CMYK"}  # what becomes RGB without loss of range
-_ID_MODES = {"L", "P"}
 _ORIENTATION = 0x0112  # EXIF tag
 _NOWHERE = FileFacts(0, "")
 _SCENEPARSE = np.concatenate([[IGNORE], np.arange(IGNORE)]).astype(np.uint8)  # value -> class id; 0 is "other"
@@ -120,20 +118,14 @@ def photo(content: bytes, where: str, suffix: str) -> Photo:
     Width and height are those of the pixels as stored: masks are drawn on them, and no reader here turns an image by
     its EXIF orientation. Raises BenchmarkError for a file that is damaged or of another kind than its suffix says.
     """
-    try:
-        with Pillow.open(BytesIO(content)) as picture:
-            shown = Photo(*picture.size, picture.mode, _orientation(picture))
-            kind = picture.format
-            picture.draft(None, (1, 1))  # a JPEG is read to its end, yet unfolds to a 64th of its pixels
-            picture.load()
-    except (OSError, SyntaxError, ValueError, struct.error, Pillow.DecompressionBombError) as error:
-        raise BenchmarkError(f"{where}: cannot be decoded ({error}). The file is damaged; fetch it again.") from error
-    if kind not in _FORMATS.get(suffix.lower(), {kind}):
-        raise BenchmarkError(f"{where}: is a {kind}, not what {suffix} says. Are image and mask swapped?")
-    if shown.mode not in _MODES:
-        raise BenchmarkError(
-            f"{where}: an image of mode {shown.mode}; expected {', '.join(sorted(_MODES))}. Are image and mask swapped?"
-        )
+    return decoded(content, where, lambda picture: _shown(picture, where, suffix))
+
+
+def _shown(picture: Pillow.Image, where: str, suffix: str) -> Photo:
+    check_photograph(picture, where, suffix)
+    shown = Photo(*picture.size, picture.mode, _orientation(picture))
+    picture.draft(None, (1, 1))  # a JPEG is read to its end, yet unfolds to a 64th of its pixels
+    picture.load()
     return shown
 
 
@@ -178,16 +170,9 @@ def _ids(job: Job) -> _Ids:
 
 def _values(content: bytes, where: str) -> Mask:
     """Return what a mask PNG holds, (H, W) uint8."""
-    try:
-        with Pillow.open(BytesIO(content)) as picture:
-            if picture.format != "PNG" or picture.mode not in _ID_MODES:
-                raise BenchmarkError(
-                    f"{where}: a mask is a PNG with one channel of class ids; this is a {picture.format} of mode "
-                    f"{picture.mode}. Are image and mask swapped, or is it a coloured rendering of the mask?"
-                )
-            return np.array(picture, dtype=np.uint8)
-    except (OSError, SyntaxError, ValueError, struct.error, Pillow.DecompressionBombError) as error:
-        raise BenchmarkError(f"{where}: cannot be decoded ({error}). The file is damaged; fetch it again.") from error
+    values = decoded(content, where, lambda picture: mask_values(picture, where, ".png"))
+    _check_values(values, where, "0..255", (values >= 0) & (values <= IGNORE))
+    return values.astype(np.uint8)
 
 
 def _check_values(values: Mask, where: str, expected: str, good: np.ndarray) -> None:
@@ -247,4 +232,5 @@ def _bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise BenchmarkError(f"{path}: cannot be read ({error.strerror}). Restore it.") from error
+        said = unreachable(error) or f"{path}: cannot be read ({error.strerror}). Restore it."
+        raise BenchmarkError(said) from error

@@ -90,10 +90,13 @@ class Tree(ABC):
 class FolderTree(Tree):
     def files(self, folder: str) -> Mapping[str, Member]:
         place = self.where / folder
-        if not place.is_dir():
+        try:
+            if not place.is_dir():
+                return {}
+        except PermissionError:
             return {}
         found = {}
-        for path in sorted(place.iterdir()):
+        for path in _within(place):
             if path.is_file():
                 status = path.stat()
                 found[path.name] = Member(path, "", status.st_size, f"{status.st_size}-{status.st_mtime_ns}")
@@ -103,10 +106,10 @@ class FolderTree(Tree):
         level = [self.where]
         for _ in range(DEPTH + 1):
             yield from ("" if place == self.where else f"{place.relative_to(self.where)}/" for place in level)
-            level = [one for place in level for one in sorted(place.iterdir()) if one.is_dir()]
+            level = [one for place in level for one in _within(place) if one.is_dir()]
 
     def top(self) -> list[str]:
-        return sorted(path.name for path in self.where.iterdir())
+        return [path.name for path in _within(self.where)]
 
 
 class ArchiveTree(Tree):
@@ -128,6 +131,14 @@ class ArchiveTree(Tree):
 
     def top(self) -> list[str]:
         return sorted({PurePosixPath(name).parts[0] for name in self._members})
+
+
+def _within(folder: Path) -> list[Path]:
+    """Return what lies in a folder, nothing of one that this user may not read, as ``lost+found``."""
+    try:
+        return sorted(folder.iterdir())
+    except PermissionError:
+        return []
 
 
 def open_tree(where: Path) -> Tree:
@@ -172,10 +183,15 @@ def rooted(tree: Tree, folders: tuple[str, ...], expected: str) -> str:
 
 def _zip_members(where: Path) -> dict[str, Member]:
     return {
-        info.filename: Member(where, info.filename, info.file_size, f"{info.file_size}-{info.CRC:08x}")
+        _slashed(info.filename): Member(where, info.filename, info.file_size, f"{info.file_size}-{info.CRC:08x}")
         for info in _zip(where).infolist()
-        if not info.is_dir()
+        if not _slashed(info.filename).endswith("/")
     }
+
+
+def _slashed(name: str) -> str:
+    """Return a name in a zip with the slashes that the format asks for, and some programs on Windows do not write."""
+    return name if "/" in name else name.replace("\\", "/")
 
 
 def _tar_members(where: Path) -> dict[str, Member]:

@@ -1,21 +1,18 @@
 """``data verify``: every file of a dataset read, and held against its lists, its manifest and what is published."""
 
-import functools
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmark.datasets.files import check_lists
+from benchmark.datasets.files import check_lists, missing_files
 from benchmark.datasets.folder import DESCRIPTION, read_description
 from benchmark.datasets.layout import Layout
 from benchmark.datasets.manifest import Manifest, PairFacts, read_manifest, summary, write_manifest
-from benchmark.datasets.preparation.crew import each
-from benchmark.datasets.preparation.pairs import examine
 from benchmark.datasets.preparation.prepare import file_facts, known_digest
 from benchmark.datasets.preparation.recipes import RECIPES, Recipe
+from benchmark.datasets.preparation.soundness import examined, sights
 from benchmark.files import naming
-from benchmark.wording import plural
+from benchmark.wording import form, plural
 
 
 class Verification(NamedTuple):
@@ -25,11 +22,13 @@ class Verification(NamedTuple):
         manifest: what the folder holds; ``None`` where files are missing or unsound.
         faults: one a line, each with a way out; none for a sound dataset.
         written: whether the manifest was written now.
+        remarks: what is worth knowing and no fault.
     """
 
     manifest: Manifest | None
     faults: tuple[str, ...]
     written: bool = False
+    remarks: tuple[str, ...] = ()
 
 
 def verify(
@@ -47,40 +46,43 @@ def verify(
     """
     check_lists(layout)
     recorded = read_manifest(layout.manifest) if layout.manifest else None
+    remarks = tuple(_remarks(layout))
     accepted = partial or bool(recorded and recorded.partial)
-    faults = list(_missing(layout))
-    facts: dict[str, PairFacts] = {}
+    faults, facts = list(missing_files(layout)), dict[str, PairFacts]()
     if not faults:
-        ids = layout.ids()
-        with closing(each(functools.partial(examine, layout), ids, workers)) as outcomes:
-            for done, outcome in enumerate(outcomes, start=1):
-                if outcome.facts:
-                    facts[outcome.id] = outcome.facts
-                else:
-                    faults.append(outcome.fault)
-                observe(done, len(ids))
+        facts, faults = examined(layout, workers, observe)
+        if not faults:
+            seen = sights(layout, facts)
+            faults += seen.faults((), layout.classes, layout.ignore)
+            remarks += tuple(seen.absences(layout.classes, layout.ignore))
     faults += _of_whole(layout, RECIPES.get(layout.name), facts, accepted=accepted)
     if len(facts) < len(layout.ids()):
-        return Verification(None, tuple(faults))
+        return Verification(None, tuple(faults), remarks=remarks)
     found = _manifest(layout, facts, recorded)
     faults += _changes(layout, recorded, found)
     if faults or recorded or layout.manifest is None:
-        return Verification(found, tuple(faults))
+        return Verification(found, tuple(faults), remarks=remarks)
     with naming(layout.manifest.parent, "The dataset is sound; only its manifest could not be written."):
         write_manifest(layout.manifest, found)
-    return Verification(found, (), written=True)
+    return Verification(found, (), written=True, remarks=remarks)
 
 
-def _missing(layout: Layout) -> Iterator[str]:
-    """Yield files of the lists that are missing, and files that no list names."""
+def _unused(layout: Layout) -> list[str]:
+    """Return the pictures in the folders of the dataset that no list names, as paths."""
     expected = {path for one in layout.ids() for path in (layout.image_path(one), layout.mask_path(one))}
-    yield from (f"{path}: missing; restore it, or prepare again." for path in sorted(expected) if not path.is_file())
-    if layout.manifest is None:
-        return
-    for folder in dict.fromkeys((layout.images, layout.masks)):
-        found = {path for path in folder.iterdir() if not path.name.startswith(".")} if folder.is_dir() else set()
-        for path in sorted(found - expected):
-            yield f"{path}: named by no list; remove it."
+    unused = []
+    for folder, suffix in dict.fromkeys(((layout.images, layout.image_suffix), (layout.masks, layout.mask_suffix))):
+        for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
+            if path.suffix.lower() == suffix.lower() and path not in expected and not path.name.startswith("."):
+                unused.append(str(path))
+    return unused
+
+
+def _remarks(layout: Layout) -> Iterator[str]:
+    """Yield what a sound dataset may have, and its user may want to know."""
+    if layout.manifest and (unused := _unused(layout)):
+        first = ", ".join(unused[:3]) + (" ..." if len(unused) > 3 else "")
+        yield f"not used, as no list names {form(len(unused), 'it', 'them')}: {plural(len(unused), 'file')}, {first}"
 
 
 def _of_whole(

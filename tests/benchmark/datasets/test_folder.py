@@ -85,7 +85,7 @@ def test_the_digest_does_not_cover_the_place(write_dataset: Write, tmp_path: Pat
         ({"classes": ["sky", "road", "sky"], "splits": {}}, "class names occur twice: sky"),
         ({"classes": ["sky"], "splits": {}}, "1 class; expected 2 to 255"),
         ({"classes": "sky"}, "classes"),
-        ({"ignore": 2}, "ignore value 2 is also the id of class 'cat'"),
+        ({"ignore": 2}, r"ignore: expected 3 to 65535 \(no class id\), found 2"),
         ({"imagse": "x"}, "imagse"),
         ({"name": ""}, "name: String should have at least 1 character"),
         ({"lists": {"train": "train.txt"}}, r"lists\.test: missing"),

@@ -19,7 +19,7 @@ import pytest
 from benchmark.store import Store
 from benchmark.tracking import Delivery, Mirror, connect
 from benchmark.tracking.address import free_address
-from benchmark.tracking.server import own_database
+from benchmark.tracking.server import own_database, sqlite_file, sqlite_uri
 from tests.benchmark.processes import alive
 from tests.benchmark.tracking.support import (
     Client,
@@ -158,3 +158,13 @@ def test_many_jobs_end_at_once(place: Place, monkeypatch: pytest.MonkeyPatch) ->
         job.join()
     assert told == []
     assert len(place.runs(*burst)) == len(burst)
+
+
+@pytest.mark.slow
+def test_a_path_with_signs_of_addresses_holds_its_database(tmp_path: Path) -> None:
+    folder = tmp_path / "my%20runs?#1 %41"
+    database = own_database(folder / "store")
+    assert sqlite_file(sqlite_uri(database)) == database
+    connect(sqlite_uri(database))
+    assert database.is_file()
+    assert [path.name for path in tmp_path.iterdir()] == [folder.name]

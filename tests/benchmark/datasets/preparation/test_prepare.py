@@ -117,7 +117,7 @@ def swapped(world: World) -> str:
     image, mask = world.image(1).read_bytes(), world.mask(1).read_bytes()
     world.image(1).write_bytes(mask)
     world.mask(1).write_bytes(image)
-    return r"ADE_train_00000001\.jpg: is a PNG, not what \.jpg says\. Are image and mask swapped\?"
+    return r"ADE_train_00000001\.jpg: is a PNG, not what \.jpg says\. .*Are image and mask swapped\?"
 
 
 def coloured(world: World) -> str:
@@ -146,8 +146,8 @@ def cut_off(world: World) -> str:
 
 
 def sixteen_bit(world: World) -> str:
-    Image.fromarray(np.zeros((8, 12), np.uint16)).save(world.mask(1))
-    return r"ADE_train_00000001\.png: .* of mode I;16"
+    Image.fromarray(np.full((8, 12), 300, np.uint16)).save(world.mask(1))
+    return r"ADE_train_00000001\.png: holds ids \[300\]"
 
 
 @pytest.mark.parametrize("spoil", [swapped, coloured, too_large, lying, converted, cut_off, sixteen_bit])
