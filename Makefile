@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed$(if $(filter 1,$(LATEST)),-latest)
 SEEDS ?= 0
 PROFILE ?= mini
 
-.PHONY: demo test lint install constraints clean help
+.PHONY: demo test campaign lint install constraints clean help
 
 help:
 	@sed -n '1,2p' $(firstword $(MAKEFILE_LIST)) | sed 's/^# //'
@@ -36,6 +36,10 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -n auto
+
+# Thousands of crashes and damages, minutes; CAMPAIGN="--crashes N --damages N --seed S" chooses others.
+campaign: $(STAMP)
+	$(BIN)/python -m tests.campaigns $(CAMPAIGN)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -24,6 +24,8 @@ REFUSED = FULL | {
     errno.EPERM: "permission is denied",
     errno.ENOTDIR: "a file stands where a folder is needed",
     errno.EEXIST: "a file stands where a folder is needed",
+    errno.EIO: "the disk, or the way to it, fails",
+    errno.ESTALE: "the network file system has lost it",
 }
 
 
@@ -105,8 +107,8 @@ def read_json(path: Path) -> Any:
         return None
 
 
-def dated_name(now: float) -> str:
-    """Return a name for what is made at ``now`` that is nobody else's: the local time and four random digits."""
+def dated_name(now: float | None = None) -> str:
+    """Return a name for what is made ``now`` that is nobody else's: the local time and four random digits."""
     return f"{time.strftime('%Y%m%d-%H%M%S', time.localtime(now))}-{secrets.token_hex(2)}"
 
 

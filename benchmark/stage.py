@@ -89,7 +89,22 @@ class Stage:
     @cached_property
     def key(self) -> str:
         """64 hexadecimal digits: SHA-256 of the canonical JSON of ``identity()``."""
-        return hashlib.sha256(canonical_json(self.identity()).encode()).hexdigest()
+        return _digest(self.identity())
+
+
+_IDENTITY = ("function", "version", "access", "params", "inputs")
+
+
+def key_of(described: Mapping[str, Any]) -> str:
+    """Return the key of the stage that ``stage.json`` describes; empty where it describes none."""
+    try:
+        return _digest({name: described[name] for name in _IDENTITY})
+    except (KeyError, TypeError, ValueError):
+        return ""
+
+
+def _digest(identity: Mapping[str, Any]) -> str:
+    return hashlib.sha256(canonical_json(identity).encode()).hexdigest()
 
 
 def closure(stages: Iterable[Stage]) -> Iterator[Stage]:

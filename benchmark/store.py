@@ -5,7 +5,7 @@
 attempt. ``work/<key>/`` holds the lock, attempts, checkpoints (``scratch/``), progress and curves of a stage that is
 being made, was interrupted or failed; of a stage that was made elsewhere, and on which an imported result rests, it
 holds ``stage.json`` alone. ``replicates/<key>/`` holds other counts of an evaluation that is finished here
-(``benchmark.sharing.replicates``).
+(``benchmark.sharing.replicates``). ``damaged/`` holds results that were found changed (``benchmark.integrity``).
 """
 
 import os
@@ -30,8 +30,14 @@ if TYPE_CHECKING:
 State = Literal["done", "running", "failed", "interrupted", "missing"]
 KEY = re.compile(r"[0-9a-f]{64}")
 SHORTEST_PREFIX = 4
+RESULT = "result.json"  # which a folder has that is complete
 SILENT_AFTER = 60.0  # seconds without a heartbeat after which an attempt on another machine counts as dead
+PROBE_SECONDS = 600.0  # after which what tries whether a store can be written is nobody's
 WAY_OUT = "Nothing finished is lost. Free space or change permissions, or choose another folder with --store."
+
+
+class DamagedResultError(BenchmarkError):
+    """A result in a store is not what was put there (``benchmark.integrity``)."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +57,7 @@ class Store:
     def find(self, stage: Stage | str) -> Path | None:
         """Return the folder of a complete result, or ``None``."""
         folder = self.folder(stage if isinstance(stage, str) else stage.key)
-        return folder if (folder / "result.json").is_file() else None
+        return folder if (folder / RESULT).is_file() else None
 
     def find_anew(self, key: str) -> Path | None:
         """Return what ``find`` does, but for what a network file system remembers of an earlier question."""
@@ -61,7 +67,7 @@ class Store:
 
     def result(self, key: str) -> dict[str, Any]:
         """Return ``result.json``: summary, times, provenance, attempts. Raises BenchmarkError where there is none."""
-        return self._json(self.folder(key) / "result.json")
+        return self._json(self.folder(key) / RESULT)
 
     def spec(self, key: str) -> dict[str, Any]:
         """Return ``stage.json`` of a stage that is complete, has been attempted, or has an imported result as user."""
@@ -177,6 +183,9 @@ class Store:
         """Raise BenchmarkError where the store cannot be written, or its file system knows no locks."""
         probe = self.root / "work" / f".probe-{uuid.uuid4().hex}"
         with self.writing():
+            for old in probe.parent.glob(".probe-*"):
+                if time.time() - _written(old) > PROBE_SECONDS:  # of a process that was killed
+                    shutil.rmtree(old, ignore_errors=True)
             probe.mkdir(parents=True)
             try:
                 self._check_locks(probe / "lock")
@@ -212,6 +221,13 @@ class Store:
         for leftover in (self.work(key), *final.parent.glob(f".{key}.*")):
             shutil.rmtree(leftover, ignore_errors=True)
         return final
+
+    def drop_leftovers(self, key: str) -> None:
+        """Drop the work on a complete stage, which a kill between publishing and clean-up left behind."""
+        leftovers = [self.work(key), *self.folder(key).parent.glob(f".{key}.*")]
+        if any(place.is_dir() for place in leftovers) and self.find(key) and not self.locked(key):
+            for place in leftovers:
+                shutil.rmtree(place, ignore_errors=True)
 
     def _check_locks(self, path: Path) -> None:
         import fcntl

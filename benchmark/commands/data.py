@@ -11,7 +11,7 @@ from benchmark.completion import values as offered
 from benchmark.errors import BenchmarkError, Exit, unknown
 from benchmark.paths import is_path
 from benchmark.selection.options import parse_choice, store_option
-from benchmark.selection.progress import progress_bar
+from benchmark.selection.progress import progress_bar, quiet_option
 from benchmark.wording import gathered, plural
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ workers_option = click.option(
 partial_option = click.option(
     "--partial", is_flag=True, help="Accept a part of the dataset; title, manifest and every result say so."
 )
-quiet_option = click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the manifest as JSON, without its files.")
 
 

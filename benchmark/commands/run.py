@@ -57,6 +57,10 @@ def command(
         mlflow=not no_mlflow,
         quiet=quiet,
     )
+    if not dry_run:
+        from benchmark.integrity import heal
+
+        heal(wanted, selection.store, lambda said: click.echo(said, err=True))
     pending = bool(wanted.pending(selection.store))
     if dry_run:
         shown = executor.preview(request) if pending else ""

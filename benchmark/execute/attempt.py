@@ -17,11 +17,12 @@ from benchmark.execute.machine import one_thread
 from benchmark.execute.messages import Event, Fault, Finished, Job, Progress, Started, State
 from benchmark.execute.records import keep_attempts, mark_dead, new_record
 from benchmark.files import FULL, naming, write_json, write_text
+from benchmark.integrity import sealed
 from benchmark.provenance import provenance
 from benchmark.ranks import ALONE, ProcessRank
 from benchmark.relocated import load_function
 from benchmark.stage import StageContext, StageInterrupted
-from benchmark.store import WAY_OUT, Store
+from benchmark.store import RESULT, WAY_OUT, Store
 
 
 def make(
@@ -185,7 +186,7 @@ class _Attempt:
             "provenance": used,
             "attempts": [*self._store.attempts(self._job.key)[:-1], self._record],
         }
-        write_json(draft / "result.json", result)
+        write_json(draft / RESULT, sealed(self._job.key, result, draft))
         self._store.publish(self._job.key, draft)
 
     def _ended(self, state: State, began: float, message: str, details: str = "", fault: Fault = "") -> Finished:

@@ -14,6 +14,7 @@ from benchmark.execute.faults import LostInputError
 from benchmark.execute.machine import choose_device, device_title
 from benchmark.execute.messages import Job
 from benchmark.files import write_text
+from benchmark.integrity import check_input
 from benchmark.ranks import ALONE, ProcessRank
 from benchmark.stage import StageContext
 from benchmark.store import Store
@@ -49,7 +50,7 @@ class WorkContext:
     ) -> None:
         self.params: Mapping[str, Any] = job.params
         self.hints: Mapping[str, Any] = job.hints
-        self.inputs: Mapping[str, Path] = {role: _input(store, role, key) for role, key in job.inputs.items()}
+        self.inputs: Mapping[str, Path] = {role: _input(store, role, key, process) for role, key in job.inputs.items()}
         self.out = out
         self.scratch = store.work(job.key) / "scratch"
         self.process = process
@@ -147,8 +148,10 @@ class Follower:
         return self._context.stop_requested
 
 
-def _input(store: Store, role: str, key: str) -> Path:
+def _input(store: Store, role: str, key: str, process: ProcessRank) -> Path:
     folder = store.find(key)
     if folder is None:
         raise LostInputError(f"the input {role!r} ({key[:12]}) is not in store {store.root} any more; run again.")
+    if process.rank == 0:
+        check_input(store, key, role)
     return folder

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from benchmark.errors import BenchmarkError
 from benchmark.execute.messages import Fault
 from benchmark.files import FULL
+from benchmark.store import DamagedResultError
 
 MACHINE_ERRNOS = frozenset({*FULL, errno.EIO, errno.ESTALE, errno.ENOMEM, errno.EREMOTEIO, errno.EADDRINUSE})
 
@@ -32,7 +33,7 @@ def lost_peer(message: str) -> bool:
 
 
 def _of_machine(error: BaseException) -> bool:
-    if isinstance(error, MemoryError | LostInputError):
+    if isinstance(error, MemoryError | LostInputError | DamagedResultError):
         return True
     if isinstance(error, OSError) and error.errno in MACHINE_ERRNOS:
         return True

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import click
 
+quiet_option = click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
 INTERVAL = 20.0  # seconds between lines where there is no terminal
 
 

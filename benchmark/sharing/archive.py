@@ -22,7 +22,8 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 from benchmark import __version__
 from benchmark.errors import BenchmarkError
 from benchmark.files import naming, write_bytes
-from benchmark.metrics import COUNTS_FILE, EVALUATOR_VERSION, Counts
+from benchmark.integrity import counts_of
+from benchmark.metrics import COUNTS_FILE, EVALUATOR_VERSION
 from benchmark.sharing.describing import describe
 from benchmark.sharing.description import LINE, ArchiveManifest
 from benchmark.sharing.readme import readme
@@ -91,6 +92,5 @@ def member_of(key: str) -> str:
 
 def _counts(store: "Store", key: str) -> bytes:
     """Return the file of counts of an evaluation. Raises BenchmarkError for a damaged one."""
-    path = store.folder(key) / COUNTS_FILE
-    Counts.load(path)
-    return path.read_bytes()
+    counts_of(store, key)
+    return (store.folder(key) / COUNTS_FILE).read_bytes()

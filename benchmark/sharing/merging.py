@@ -9,10 +9,12 @@ import numpy as np
 
 from benchmark.execute.session import job_of
 from benchmark.files import write_bytes, write_json
-from benchmark.metrics import COUNTS_FILE, Counts, overall_miou
+from benchmark.integrity import counts_of, sealed
+from benchmark.metrics import COUNTS_FILE, overall_miou
 from benchmark.sharing.environments import likely_reason
 from benchmark.sharing.replicates import keep
 from benchmark.stage import closure
+from benchmark.store import RESULT
 
 if TYPE_CHECKING:
     from benchmark.plan import Plan
@@ -92,7 +94,7 @@ def _publish(stage: "Stage", archive: "Archive", plan: "Plan", theirs: "Store", 
     draft = store.draft(stage.key)
     write_bytes(draft / COUNTS_FILE, (theirs.folder(stage.key) / COUNTS_FILE).read_bytes(), durable=False)
     write_json(draft / "stage.json", job_of(stage, plan, store).spec())
-    write_json(draft / "result.json", _result(_record(stage, archive), archive))
+    write_json(draft / RESULT, sealed(stage.key, _result(_record(stage, archive), archive), draft))
     store.publish(stage.key, draft)
 
 
@@ -138,7 +140,7 @@ def _attempt(attempt: "AttemptOf", record: "Record") -> Mapping[str, Any]:
 
 
 def _compared(stage: "Stage", theirs: "Store", ours: "Store") -> Merged:
-    own, other = (Counts.load(store.folder(stage.key) / COUNTS_FILE) for store in (ours, theirs))
+    own, other = (counts_of(store, stage.key) for store in (ours, theirs))
     if own.equals(other):
         return Merged(stage, MergeOutcome.SAME)
     values = overall_miou(own), overall_miou(other)

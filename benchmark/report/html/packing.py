@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from benchmark import __version__
 from benchmark.errors import BenchmarkError
+from benchmark.integrity import counts_of
 from benchmark.metrics import COUNTS_FILE, EVALUATOR_VERSION, Counts
 from benchmark.report.html.blocks import Blocks
 from benchmark.report.html.content import Content, GridOf, Packed, maker
@@ -70,7 +71,7 @@ def collect(plan: "Plan", store: "Store", blocks: Blocks, grids: Sequence[GridOf
         maker=maker(),
         evaluator=EVALUATOR_VERSION,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        counts={key: pack(Counts.load(store.folder(key) / COUNTS_FILE), blocks) for key in run.evaluations},
+        counts={key: pack(counts_of(store, key), blocks) for key in run.evaluations},
         grids=tuple(grids),
     )
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from benchmark.datasets.base import Split
-from benchmark.metrics import COUNTS_FILE, Counts
+from benchmark.integrity import counts_of
+from benchmark.metrics import Counts
 from benchmark.sharing.replicates import load, replicates
 from benchmark.stage import Stage
 
@@ -80,7 +81,8 @@ def read_each(
     """
 
     def one(evaluation: Evaluation) -> T:
-        return function(evaluation, Counts.load(store.folder(evaluation.stage.key) / COUNTS_FILE))
+        classes = {len(split.novel) + len(split.base) for split in evaluation.splits}
+        return function(evaluation, counts_of(store, evaluation.stage.key, *classes))
 
     with _threads() as pool:
         return dict(zip((one.stage.key for one in found), pool.map(one, found), strict=True))

@@ -199,10 +199,10 @@ def fractions(counts: Counts) -> Any:
 @pytest.mark.parametrize(
     ("counts", "message"),
     [
-        (counts_with(19, (), 1.0), "has no counts of 1 images and 20 classes"),
-        (negative(counts_with(20, (), 1.0)), "has no counts of 1 images and 20 classes"),
-        (fractions(counts_with(20, (), 1.0)), "has no counts of 1 images and 20 classes"),
-        (too_many(counts_with(20, (), 1.0)), "has more pixels right than there are"),
+        (counts_with(19, (), 1.0), "has counts of 19 classes; the dataset has 20"),
+        (negative(counts_with(20, (), 1.0)), "holds what is no number of pixels"),
+        (fractions(counts_with(20, (), 1.0)), "holds what is no number of pixels"),
+        (too_many(counts_with(20, (), 1.0)), "more pixels are right than there are"),
     ],
 )
 def test_counts_that_cannot_be(forge: Forge, tmp_path: Path, counts: Counts, message: str) -> None:
