@@ -76,8 +76,10 @@ class Retab(method.LabelMapMethod):
 def _labels(cell: Cell, cam: Stage, boundary: Stage) -> Stage:
     """Return S2, boundaries and mixed labels of the training images."""
     settings: RetabSettings = cell.settings["retab"]
-    settings = replace(settings, mining_crf_backend=installed_backend(settings.mining_crf_backend))
-    unused: Change = {"retab": {"mining_crf_backend": "torch"}} if settings.mining == "cam" else {}
+    runs = settings.mining == "crf"
+    backend = installed_backend(settings.mining_crf_backend, settings.mining_crf_scale, runs=runs)
+    settings = replace(settings, mining_crf_backend=backend)
+    unused: Change = {"retab": {"mining_crf_backend": "torch"}} if not runs else {}
     return Stage(
         kind="label",
         name=f"boundaries and mixed labels of RETAB, {_which(cell)}",

@@ -44,9 +44,8 @@ def label_training_images(context: StageContext) -> Mapping[str, Any]:
         logits = boundary_logits(network, images.image(image_id), part.stride)
         write_boundary(boundary_path(context.out, image_id), logits)
         nonboundary = nonboundary_of(logits, base.shape, part)
-        labels = labels_to_learn(
-            images, image_id, read_cam(cam_path(context.inputs["cam"], image_id)), nonboundary, part
-        )
+        cam = read_cam(cam_path(context.inputs["cam"], image_id))
+        labels = labels_to_learn(images, image_id, cam, nonboundary, part, context.device)
         images.write(image_id, labels)
         pixels += base.size
         unknown += int((base == IGNORE).sum())
@@ -57,7 +56,12 @@ def label_training_images(context: StageContext) -> Mapping[str, Any]:
 
 
 def labels_to_learn(
-    view: TrainingView | WorkingImages, image_id: str, cam: Cam, nonboundary: Tensor, part: MiningPart
+    view: TrainingView | WorkingImages,
+    image_id: str,
+    cam: Cam,
+    nonboundary: Tensor,
+    part: MiningPart,
+    device: str = "cpu",
 ) -> NDArray[np.uint8]:
     """Return the mixed labels (H, W) of an image: base ids, confident novel ids, 255.
 
@@ -69,7 +73,7 @@ def labels_to_learn(
     if part.mining == "cam":
         mined = argmax_labels(response, tags, part.mining_tau)
     else:
-        mined = _refined(view.image(image_id), response, tags, base, part)
+        mined = _refined(view.image(image_id), response, tags, base, part, device)
     if part.known_contour:
         nonboundary = nonboundary & ~base_target(torch.from_numpy(base)[None], part.boundary_radius).boundary[0]
     mixed = mixed_labels(torch.from_numpy(base), torch.from_numpy(mined), nonboundary)
@@ -83,6 +87,7 @@ def _refined(
     tags: Sequence[int],
     base: NDArray[np.uint8],
     part: MiningPart,
+    device: str,
 ) -> NDArray[np.uint8]:
     """Return what is left of the labels after PSA's CRF, in which base pixels are certain."""
     if not len(tags):
@@ -95,6 +100,7 @@ def _refined(
         tau=part.mining_tau,
         crf_scale=part.mining_crf_scale,
         backend=part.mining_crf_backend,
+        device=device,
     )
     return mine(image, np.concatenate([nothing, response]), [*shown.tolist(), *tags], settings, base)
 

@@ -117,9 +117,9 @@ def activation_maps(cell: Cell) -> Stage:
 
 
 def _labels(cell: Cell, cam: Stage) -> Stage:
-    """Return C. In torch the CRF takes some three times as long as fine-tuning; pydensecrf is hardly to be noticed."""
+    """Return C. The bilateral grid takes thirty times as long as pydensecrf, the lattice in torch some three times."""
     settings: RibSettings = cell.settings["rib"]
-    settings = replace(settings, crf_backend=installed_backend(settings.crf_backend))
+    settings = replace(settings, crf_backend=installed_backend(settings.crf_backend, settings.crf_scale))
     return Stage(
         kind="label",
         name=f"confident labels of RIB, {cell.dataset.name}",
@@ -127,7 +127,7 @@ def _labels(cell: Cell, cam: Stage) -> Stage:
         version=1,
         params=method.images(cell) | _params(cell, MiningPart, settings),
         inputs={"cam": cam},
-        cost=_light(cell) * (1 if settings.crf_backend == "pydensecrf" else 30),
+        cost=_light(cell) * {"pydensecrf": 1, "lattice": 3}.get(settings.crf_backend, 30),
         work=Work(images=1, shortened={"rib": {"crf_iterations": 1}}),
     )
 

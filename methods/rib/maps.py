@@ -66,7 +66,8 @@ def label_training_images(context: StageContext) -> Mapping[str, Any]:
     backends: Counter[str] = Counter()
     for done, image_id in enumerate(images.ids, start=1):
         cam = read_cam(cam_path(context.inputs["cam"], image_id))
-        labels = images.write(image_id, confident_labels(images.image(image_id), cam, part, len(images.classes)))
+        confident = confident_labels(images.image(image_id), cam, part, len(images.classes), context.device)
+        labels = images.write(image_id, confident)
         pixels += labels.size
         labelled += int((labels != IGNORE).sum())
         backends[f"crf_{resolved_backend(part.crf_backend, *images.size(image_id))}"] += 1
@@ -74,7 +75,9 @@ def label_training_images(context: StageContext) -> Mapping[str, Any]:
     return {"images": len(images.ids), "labelled_share": labelled / max(1, pixels), **backends}
 
 
-def confident_labels(image: NDArray[np.uint8], cam: Cam, part: MiningPart, background: int) -> NDArray[np.uint8]:
+def confident_labels(
+    image: NDArray[np.uint8], cam: Cam, part: MiningPart, background: int, device: str = "cpu"
+) -> NDArray[np.uint8]:
     """Return the confident classes (H, W) of an image, 255 elsewhere; ``background`` is the id it has as a class."""
     keys = cam.keys.tolist()
     settings = MiningSettings(
@@ -85,10 +88,12 @@ def confident_labels(image: NDArray[np.uint8], cam: Cam, part: MiningPart, backg
         crf_scale=part.crf_scale,
         crf_iterations=part.crf_iterations,
         backend=part.crf_backend,
+        device=device,
     )
     if part.background != "class":
         return mine(image, cam.high_res, keys, settings)
-    local = irn_labels(image, cam.high_res, part.confident, part.confident_background, settings.crf, part.crf_backend)
+    thresholds = part.confident, part.confident_background
+    local = irn_labels(image, cam.high_res, *thresholds, settings.crf, part.crf_backend, device)
     return class_ids(local, keys, background)
 
 

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from benchmark.datasets import IGNORE
 from benchmark.errors import BenchmarkError, unknown
+from methods.wsss.lattice import lattice_filter
 from methods.wsss.settings import CrfBackend
 
 Scores = NDArray[np.float32]
@@ -77,8 +78,9 @@ def dense_crf(
         probabilities: (C, H, W) scores, at least 0; below ``parameters.floor`` they count as the floor.
         parameters: one of the constants above, or others.
         backend: ``pydensecrf`` (optional extra "crf"), ``exact`` (all pairs of pixels; small images), ``grid``
-            (bilateral grid; approximate), or ``auto`` for the first of these that there is and that can.
-        device: where ``exact`` and ``grid`` compute.
+            (bilateral grid; approximate), ``lattice`` (pydensecrf's approximation in torch, all labels at once; never
+            chosen unasked), or ``auto`` for the first of the others that there is and that can.
+        device: where ``exact``, ``grid`` and ``lattice`` compute.
 
     Raises:
         ValueError: shapes or types do not fit, or a score is not finite.
@@ -148,9 +150,10 @@ def label_crf(
     count: int,
     parameters: CrfParameters = IRN_CRF,
     backend: CrfBackend = "auto",
+    device: str = "cpu",
 ) -> NDArray[np.int64]:
     """Return hard labels (H, W) refined by the CRF; the arguments are those of ``label_scores`` and ``dense_crf``."""
-    refined: NDArray[np.int64] = dense_crf(image, label_scores(labels, count), parameters, backend).argmax(0)
+    refined: NDArray[np.int64] = dense_crf(image, label_scores(labels, count), parameters, backend, device).argmax(0)
     return refined
 
 
@@ -184,7 +187,8 @@ def _permutohedral(image: NDArray[np.uint8], unary: Scores, p: CrfParameters) ->
 
 def _mean_field(image: Tensor, unary: Tensor, p: CrfParameters, backend: CrfBackend) -> Scores:
     """Return the marginals of unary energies (C, H, W) for an image (H, W, 3)."""
-    appearance = _all_pairs(image, p) if backend == "exact" else _bilateral_grid(image, p)
+    appearances = {"exact": _all_pairs, "grid": _bilateral_grid, "lattice": _lattice}
+    appearance = appearances[backend](image, p)
     smooth = _normalised(_smoothing(unary.shape[1], unary.shape[2], p.smooth_sxy, unary.device), unary)
     appearance = _normalised(appearance, unary)
     q = (-unary).softmax(0)
@@ -224,6 +228,12 @@ def _all_pairs(image: Tensor, p: CrfParameters) -> Filter:
     distance = torch.cdist(features, features, compute_mode="donot_use_mm_for_euclid_dist")
     kernel = distance.square_().mul_(-0.5).clamp_(min=LEAST).exp_()
     return lambda q: (q.flatten(1) @ kernel).view_as(q)
+
+
+def _lattice(image: Tensor, p: CrfParameters) -> Filter:
+    """Return the appearance kernel on pydensecrf's kind of lattice, all labels at once."""
+    filtered = lattice_filter(_features(image, p))
+    return lambda q: filtered(q.flatten(1).T).T.reshape(q.shape)
 
 
 def _bilateral_grid(image: Tensor, p: CrfParameters) -> Filter:

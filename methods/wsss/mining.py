@@ -40,6 +40,7 @@ class MiningSettings:
     crf_scale: float = 1.0  # factor on the CRF's distances in pixels, for small images
     crf_iterations: int = 10
     backend: CrfBackend = "auto"
+    device: str = "cpu"  # where a CRF in torch computes
 
     @property
     def crf(self) -> CrfParameters:
@@ -85,9 +86,9 @@ def mine(
 def _with_reject(image: NDArray[np.uint8], cams: NDArray[np.floating], s: MiningSettings) -> Labels:
     """Return local labels (H, W) in which 0 is what the background won."""
     if s.rule == "psa":
-        winner = dense_crf(image, background_and_cams(cams, s.alpha), s.crf, s.backend).argmax(0)
+        winner = dense_crf(image, background_and_cams(cams, s.alpha), s.crf, s.backend, s.device).argmax(0)
     else:
-        winner = label_crf(image, seeds(cams, s.foreground), len(cams) + 1, s.crf, s.backend)
+        winner = label_crf(image, seeds(cams, s.foreground), len(cams) + 1, s.crf, s.backend, s.device)
     labels: Labels = winner.astype(np.uint8)
     return labels
 
@@ -97,10 +98,10 @@ def _best_tag(
 ) -> NDArray[np.int64]:
     """Return the class id (H, W) of the tag that wins after the CRF; no background competes."""
     if s.rule == "psa":
-        winner = dense_crf(image, scores, s.crf, s.backend).argmax(0)
+        winner = dense_crf(image, scores, s.crf, s.backend, s.device).argmax(0)
     else:
         unsure_undecided = argmax_labels(scores, range(len(tags)), s.tau)  # 255 weighs all tags alike
-        winner = label_crf(image, unsure_undecided, len(tags), s.crf, s.backend)
+        winner = label_crf(image, unsure_undecided, len(tags), s.crf, s.backend, s.device)
     ids: NDArray[np.int64] = np.asarray(tags)[winner]
     return ids
 
@@ -191,6 +192,7 @@ def irn_labels(
     background: float = 0.05,
     crf: CrfParameters = IRN_CRF,
     backend: CrfBackend = "auto",
+    device: str = "cpu",
 ) -> Labels:
     """Return IRN's local labels (H, W): sure foreground, sure background (0), 255 between.
 
@@ -201,10 +203,12 @@ def irn_labels(
         background: that sure background is not beaten at (RIB: 0.17).
         crf: for the hard labels at either threshold.
         backend: of the CRF.
+        device: where a CRF in torch computes.
     """
     if not len(cams):
         return np.full(image.shape[:2], IGNORE, np.uint8)
-    sure, likely = (label_crf(image, seeds(cams, t), len(cams) + 1, crf, backend) for t in (foreground, background))
+    count = len(cams) + 1
+    sure, likely = (label_crf(image, seeds(cams, t), count, crf, backend, device) for t in (foreground, background))
     return combined(sure, likely)
 
 

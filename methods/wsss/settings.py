@@ -10,7 +10,7 @@ from pydantic import Field
 from benchmark.settings import not_identity, to_json
 from methods.settings import Count, Natural, Positive, Weight
 
-CrfBackend = Literal["auto", "pydensecrf", "torch", "exact", "grid"]
+CrfBackend = Literal["auto", "pydensecrf", "torch", "exact", "grid", "lattice"]
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,16 @@ def part(cls: type, settings: object) -> dict[str, Any]:
     return {field.name: values[field.name] for field in fields(cls) if field.name in values}
 
 
-def installed_backend(backend: CrfBackend) -> CrfBackend:
-    """Return the implementation of the CRF that ``auto`` stands for here, so that a key says what made a result."""
+def installed_backend(backend: CrfBackend, scale: float, *, runs: bool = True) -> CrfBackend:
+    """Return the implementation of the CRF that ``auto`` stands for here, so that a key says what made a result.
+
+    Args:
+        backend: as it was asked for.
+        scale: factor on the CRF's distances. Below one images are small, and ``torch`` visits all pairs of pixels.
+        runs: whether the stage runs a CRF. Where none does, the name is ``torch`` as it always was, and keys stay.
+    """
     if backend != "auto":
         return backend
-    return "pydensecrf" if find_spec("pydensecrf") else "torch"
+    if find_spec("pydensecrf"):
+        return "pydensecrf"
+    return "lattice" if runs and scale >= 1 else "torch"

@@ -104,6 +104,29 @@ def test_grid_agrees_with_exact(name: str) -> None:
     assert (exact.argmax(0) == grid.argmax(0)).mean() > 0.995
 
 
+@pytest.mark.parametrize("name", ["psa", "resnet38"])
+def test_lattice_agrees_with_exact(name: str) -> None:
+    image, scores = scene(32, 40, noise=8)
+    exact, lattice = (dense_crf(image, scores, ALL[name], backend) for backend in ("exact", "lattice"))
+    assert np.abs(exact - lattice).mean() < 2e-3
+    assert (exact.argmax(0) == lattice.argmax(0)).mean() > 0.995
+
+
+@pytest.mark.needs("crf")
+@pytest.mark.parametrize("name", ALL)
+def test_lattice_agrees_with_pydensecrf(name: str) -> None:
+    image, scores = scene(96, 128, noise=8)
+    ours, theirs = (dense_crf(image, scores, ALL[name], backend) for backend in ("lattice", "pydensecrf"))
+    assert np.abs(ours - theirs).mean() < 2e-3
+    assert (ours.argmax(0) == theirs.argmax(0)).mean() > 0.995
+
+
+def test_lattice_says_when_corners_cannot_be_numbered() -> None:
+    image, scores = scene(8, 9)
+    with pytest.raises(BenchmarkError, match="Take the backend 'grid'"):
+        dense_crf(image, scores, PSA_CRF._replace(appearance_sxy=1e-6), "lattice")
+
+
 def test_grid_filters_few_labels_at_once_where_memory_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
     image, scores = scene(12, 16)
     whole = dense_crf(image, scores, PSA_CRF, "grid")

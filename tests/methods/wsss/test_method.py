@@ -107,6 +107,19 @@ def test_the_key_says_which_crf_is_meant(monkeypatch: pytest.MonkeyPatch) -> Non
     assert fixed.params["rib"]["crf_backend"] == "grid"
 
 
+def test_without_the_extra_the_lattice_runs_at_full_size_and_no_other_key_moves(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("methods.wsss.settings.find_spec", lambda name: None)
+    full = plan(RIB, {"rib.crf_scale": 1.0})["label_training_images"]
+    assert full.params["rib"]["crf_backend"] == "lattice"
+    for mining, expected in (("cam", "torch"), ("crf", "lattice")):
+        stage = plan(RETAB, {"retab.mining": mining, "retab.mining_crf_scale": 1.0})["label_training_images"]
+        assert stage.params["retab"]["mining_crf_backend"] == expected
+    small = plan(RETAB, {"retab.mining": "crf"})["label_training_images"]
+    assert small.params["retab"]["mining_crf_backend"] == "torch"
+
+
 @pytest.mark.parametrize(("mining", "as_fast"), [("cam", True), ("crf", False)])
 def test_an_implementation_of_the_crf_makes_another_kind_of_work_where_it_runs(mining: str, as_fast: bool) -> None:
     stages = [
