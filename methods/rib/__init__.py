@@ -117,7 +117,7 @@ def activation_maps(cell: Cell) -> Stage:
 
 
 def _labels(cell: Cell, cam: Stage) -> Stage:
-    """Return C. The factors are rough: pydensecrf is hardly to be noticed, the bilateral grid takes much the longest."""
+    """Return C. The factors are rough: pydensecrf is hardly to be noticed, the bilateral grid is slowest."""
     settings: RibSettings = cell.settings["rib"]
     settings = replace(settings, crf_backend=installed_backend(settings.crf_backend, settings.crf_scale))
     return Stage(
