@@ -123,6 +123,33 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+_SEAL = b"\nSHA-256 of all before:"
+
+
+def seal_file(path: Path) -> None:
+    """Append to a file the digest of its content, and flush it to disk. Raises OSError."""
+    digest = bytes.fromhex(sha256(path))
+    with path.open("ab") as stream:
+        stream.write(_SEAL + digest)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def unsealed(path: Path) -> bytes | None:
+    """Return the content of a file that ``seal_file`` sealed, empty where it was changed; ``None`` for no file.
+
+    A file without a seal, of an older version, is returned as it is.
+    """
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    body, seal, digest = content.rpartition(_SEAL)
+    if not seal:
+        return content
+    return body if hashlib.sha256(body).digest() == digest else b""
+
+
 def sync_tree(folder: Path) -> None:
     """Flush a folder and all it holds to disk."""
     for path in (*folder.rglob("*"), folder):

@@ -3,7 +3,9 @@
 import math
 import time
 from collections.abc import Callable, Iterable, Sequence
+from io import BytesIO
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -11,6 +13,7 @@ from torch import Tensor, nn
 from torch.profiler import record_function
 
 from benchmark.errors import BenchmarkError
+from benchmark.files import seal_file, sync, unsealed
 from benchmark.randomness import subseed
 from benchmark.stage import StageContext, StageInterrupted
 from methods.settings import TrainingSettings
@@ -80,9 +83,9 @@ def train(
     initial = [group["lr"] for group in optimiser.param_groups]
     parameters = [p for group in optimiser.param_groups for p in group["params"]]
     checkpoint = Checkpoint(context.scratch / "checkpoint.pt", modules, optimiser, replicas)
-    start, window = checkpoint.restore()
-    _check_start(start, context)
     snapshots = _snapshots(context, settings, save)
+    start, window = checkpoint.restore(snapshots.sound)
+    _check_start(start, context)
     saved = time.monotonic()
     means: dict[str, float] = {}
     modules.train()
@@ -154,6 +157,15 @@ def _backward(passes: Iterable[Losses], parameters: Sequence[Tensor], ranks: int
     return values
 
 
+def _loaded(content: bytes) -> dict[str, Any] | None:
+    """Return the state that a checkpoint holds, ``None`` where it holds none."""
+    try:
+        state = torch.load(BytesIO(content), map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError, UnpicklingError):  # torch has many words for damage
+        return None
+    return state if isinstance(state, dict) and "step" in state else None
+
+
 class Checkpoint:
     """State of a training run in one file, replaced atomically; ``replicas`` as in ``train``."""
 
@@ -181,13 +193,23 @@ class Checkpoint:
         part = self.path.with_suffix(".part")
         with part.open("wb") as stream:  # of a path, torch would not say that the disk is full
             torch.save(state, stream)
+        seal_file(part)
         part.replace(self.path)
+        sync(self.path.parent)
 
-    def restore(self) -> tuple[int, list[dict[str, float]]]:
-        """Load the file if there is one; return the step to start at and the losses since the last logged point."""
-        if not self.path.exists():
+    def restore(self, sound: Callable[[int], bool] = lambda _: True) -> tuple[int, list[dict[str, float]]]:
+        """Load the file if there is one; return the step to start at and the losses since the last logged point.
+
+        A file that is not as it was written, or of a step that is not ``sound``, is passed over, with a line in the
+        log: the training starts afresh.
+        """
+        content = unsealed(self.path)
+        if content is None:
             return 0, []
-        state = torch.load(self.path, map_location="cpu", weights_only=True)
+        state = _loaded(content)
+        if state is None or not sound(int(state["step"])):
+            print(f"{self.path} or a network beside it is damaged, as by a crash of the machine: starting afresh")
+            return 0, []
         self.modules.load_state_dict(state["modules"])
         self.optimiser.load_state_dict(state["optimiser"])
         return int(state["step"]), list(state["window"])

@@ -12,6 +12,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from benchmark.errors import BenchmarkError
+from benchmark.files import sha256, sync, write_text
 from benchmark.stage import Stage
 
 SCHEDULES = ("training", "largefov")  # parameters of a training that say how long it is and what it keeps
@@ -87,9 +88,25 @@ class Snapshots:
             path = self.folder / snapshot_file(iteration)
             part = path.with_suffix(".part")
             self.save(part)
+            sync(part)
+            write_text(self._digest(iteration), sha256(part))  # first: without it the network counts for nothing
             part.replace(path)
+            sync(self.folder)
+
+    def sound(self, step: int) -> bool:
+        """Return whether the networks that were kept before an iteration are there, as they were written."""
+        return all(self._is_sound(iteration) for iteration in self.iterations if iteration <= step)
 
     def publish(self, out: Path) -> None:
         """Copy the networks into the result; not move, because the result may still fail to be published."""
         for iteration in self.iterations:
             shutil.copyfile(self.folder / snapshot_file(iteration), out / snapshot_file(iteration))
+
+    def _digest(self, iteration: int) -> Path:
+        return self.folder / f"{snapshot_file(iteration)}.sha256"
+
+    def _is_sound(self, iteration: int) -> bool:
+        path, digest = self.folder / snapshot_file(iteration), self._digest(iteration)
+        if not path.is_file():
+            return False
+        return not digest.exists() or digest.read_text(encoding="utf-8") == sha256(path)  # of older versions: none

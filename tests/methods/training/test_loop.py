@@ -1,6 +1,6 @@
 """The training loop: schedule, gradient averaging, divergence, exact resume."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmark.errors import BenchmarkError
-from benchmark.files import FULL, naming
+from benchmark.files import FULL, naming, unsealed
 from benchmark.stage import StageInterrupted
 from methods.settings import TrainingSettings
 from methods.training import distributed
@@ -51,6 +51,45 @@ def test_a_run_stopped_anywhere_ends_with_the_same_weights(tmp_path: Path, stop_
         assert torch.equal(value, resumed.state_dict()[name]), name
     for step, point in resumed_context.curves.items():
         assert point == whole_context.curves[step]
+
+
+def cut(content: bytes) -> bytes:
+    return content[: len(content) // 2]
+
+
+def zeroed(content: bytes) -> bytes:
+    return content[: len(content) // 2] + bytes(len(content) - len(content) // 2)
+
+
+def flipped(content: bytes) -> bytes:
+    middle = len(content) // 2
+    return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+
+
+@pytest.mark.parametrize("damage", [cut, zeroed, flipped, lambda _: b""])
+def test_a_torn_checkpoint_starts_the_training_afresh_in_the_same_attempt(
+    tmp_path: Path, damage: Callable[[bytes], bytes], capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole, _ = run(tmp_path / "whole")
+    with pytest.raises(StageInterrupted):
+        run(tmp_path / "parts", stop_after=4)
+    checkpoint = tmp_path / "parts" / "scratch" / "checkpoint.pt"
+    checkpoint.write_bytes(damage(checkpoint.read_bytes()))
+    resumed, context = run(tmp_path / "parts")
+    assert context.reports == 7
+    assert "starting afresh" in capsys.readouterr().out
+    for name, value in whole.state_dict().items():
+        assert torch.equal(value, resumed.state_dict()[name]), name
+
+
+def test_a_checkpoint_of_an_older_version_is_gone_on_from(tmp_path: Path) -> None:
+    with pytest.raises(StageInterrupted):
+        run(tmp_path, stop_after=4)
+    checkpoint = tmp_path / "scratch" / "checkpoint.pt"
+    content = unsealed(checkpoint)
+    assert content
+    checkpoint.write_bytes(content)
+    assert run(tmp_path)[1].reports == 3
 
 
 def test_curves_are_means_over_the_window_and_the_last_step_is_logged(tmp_path: Path) -> None:

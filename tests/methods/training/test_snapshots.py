@@ -26,7 +26,7 @@ from methods.foreign import describe
 from methods.settings import LargeFovSettings, TrainingSettings
 from methods.training import distributed
 from methods.training.loop import train
-from methods.training.snapshots import iterations_kept, snapshot_file
+from methods.training.snapshots import Snapshots, iterations_kept, snapshot_file
 from methods.weights.checkpoints import MODEL_FILE, save_tensors
 from tests.methods.support import FakeContext, Few, plan, run
 
@@ -273,3 +273,18 @@ def test_the_course_runs_to_its_table_and_plot(tmp_path: Path) -> None:
     }
     lines = [line.split(",") for line in (results / "learning-curve.csv").read_text().splitlines()[1:]]
     assert [(line[0], line[1], line[-1]) for line in lines] == [("FullyOracle", share, "done") for share in SIX]
+
+
+@pytest.mark.parametrize("damage", [b"", b"x" * 8])
+def test_a_network_on_the_way_that_was_torn_is_not_gone_on_from(tmp_path: Path, damage: bytes) -> None:
+    def save(path: Path) -> None:
+        path.write_bytes(b"network")
+
+    kept = Snapshots(tmp_path, (2, 4), save)
+    kept.keep(2)
+    kept.keep(3)
+    assert kept.sound(3)
+    assert not kept.sound(4)
+    (tmp_path / snapshot_file(2)).write_bytes(damage)
+    assert not kept.sound(2)
+    assert kept.sound(1)
