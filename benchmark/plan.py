@@ -102,6 +102,8 @@ class Plan:
         for cell in self.cells:
             names = ("split", "method", "variant", "seed")
             described = {"dataset": self.dataset.name, **{name: getattr(cell, name) for name in names}}
+            if self.source != self.dataset.name:  # a dataset of the user's own, which nobody else can look up
+                described |= {"classes": list(self.dataset.classes), "novel": list(self.splits[cell.split].novel)}
             for stage in closure([cell.stage] if cell.stage else []):
                 users = found.setdefault(stage.key, [])
                 if described not in users:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +13,9 @@ import click
 from benchmark.comma_lists import split_names
 from benchmark.completion import values as offered
 from benchmark.errors import BenchmarkError
+from benchmark.files import canonical_json
 from benchmark.store import Store
-from benchmark.table_files import EVERY, names_of_all, table_names, today
+from benchmark.table_files import EVERY, is_table_path, names_of_all, table_names, today
 
 if TYPE_CHECKING:
     from benchmark.datasets import DatasetInfo
@@ -128,12 +130,17 @@ class Selection:
         )
 
     def results_folder(self) -> Path:
-        """Return where tables and plots go: ``--out``, else ``results/<dataset>-<profile>`` beside the store."""
+        """Return where tables and plots go: ``--out``, else ``results/<dataset>-<profile>`` beside the store.
+
+        Other settings than the profile's have a folder of their own: no table overwrites that of another experiment.
+        """
         if self.out is not None:
             return self.out
         from benchmark.splits import source
 
         parts = [source(self.dataset).dataset, _stem(self.profile), *([] if self.preset == "paper" else [self.preset])]
+        if self.overrides:
+            parts.append("set-" + hashlib.sha256(canonical_json(dict(self.overrides)).encode()).hexdigest()[:6])
         return self.store.root.parent / "results" / "-".join(parts)
 
     def __str__(self) -> str:
@@ -282,9 +289,11 @@ def _selection(values: dict[str, Any]) -> Selection:
     """Take the shared options out of ``values``."""
     overrides = _with_short("--retrain-net", "retrain.network", values.pop("retrain_net"), values.pop("overrides"))
     overrides = _with_short("--from-checkpoint", "oracle.checkpoint", values.pop("from_checkpoint"), overrides)
+    tables = tables_named(values.pop("tables", ()))
+    asked = values.pop("dataset")
     return Selection(
-        tables=tables_named(values.pop("tables", ())),
-        dataset=values.pop("dataset") or _meant_for(values["profile"]),
+        tables=tables,
+        dataset=_told_by(tables, asked) or asked or _meant_for(values["profile"]),
         profile=values.pop("profile"),
         preset=values.pop("preset"),
         store=Store(values.pop("store")),
@@ -295,6 +304,27 @@ def _selection(values: dict[str, Any]) -> Selection:
         data_root=values.pop("data_root"),
         out=values.pop("out"),
     )
+
+
+def _told_by(tables: Iterable[str], asked: str | None) -> str:
+    """Return the dataset that table files of the user's own name; empty where none does, or ``--dataset`` may differ.
+
+    Raises BenchmarkError for two that contradict each other, or one without printed values that contradicts
+    ``--dataset``: printed values of another dataset stand beside ours, and are said not to be comparable.
+    """
+    from benchmark.tables import load_table
+
+    own = {name: load_table(name) for name in tables if is_table_path(name)}
+    named = {name: table.dataset for name, table in own.items() if table.dataset}
+    if len(set(named.values())) > 1:
+        said = ", ".join(f"{name}: {dataset}" for name, dataset in named.items())
+        raise BenchmarkError(f"table files of several datasets ({said}); make them one by one.")
+    for name, dataset in named.items():
+        if asked and asked != dataset and not own[name].paper:
+            raise BenchmarkError(
+                f"{name} is about dataset {dataset}, and --dataset says {asked}. Leave out --dataset, or mend the file."
+            )
+    return "" if asked else next(iter(named.values()), "")
 
 
 def _meant_for(profile: str) -> str:

@@ -101,8 +101,8 @@ def scores(counts_file: Path, cells: Iterable[Mapping[str, Any]]) -> dict[str, f
     for name, value in zip(names, iou(counts), strict=True):
         if not math.isnan(value):
             found[_unused(legal(f"iou/{name.replace('/', '-')}"), found)] = 100.0 * float(value)
-    for dataset, split in dict.fromkeys((cell["dataset"], cell["split"]) for cell in used):
-        found |= _split_scores(counts, dataset, split)
+    for cell in {(cell["dataset"], cell["split"]): cell for cell in used}.values():
+        found |= _split_scores(counts, cell)
     return found
 
 
@@ -111,19 +111,25 @@ def _class_names(cells: list[Mapping[str, Any]], classes: int) -> tuple[str, ...
 
     numbered = tuple(f"class {number:03d}" for number in range(classes))
     try:
-        named = class_names(cells[0]["dataset"]) if cells else numbered
+        named = tuple(cells[0].get("classes") or class_names(cells[0]["dataset"])) if cells else numbered
     except BenchmarkError:  # a user's own dataset that is not here any more
         return numbered
     return named if len(named) == classes else numbered
 
 
-def _split_scores(counts: Any, dataset: str, name: str) -> dict[str, float]:
+def _split_scores(counts: Any, cell: Mapping[str, Any]) -> dict[str, float]:
     from benchmark.metrics import mean_iou
     from benchmark.splits import split
 
+    name = cell["split"]
     try:
-        found = split(dataset, name)
-        novel, base = mean_iou(counts, found.novel), mean_iou(counts, found.base)
+        if "novel" in cell:
+            novel_ids = tuple(cell["novel"])
+            base_ids = tuple(i for i in range(counts.classes) if i not in novel_ids)
+        else:
+            known = split(cell["dataset"], name)
+            novel_ids, base_ids = known.novel, known.base
+        novel, base = mean_iou(counts, novel_ids), mean_iou(counts, base_ids)
     except BenchmarkError:  # no such split here, or none of its classes in the images evaluated
         return {}
     return {legal(f"novel_miou/{name}"): novel, legal(f"base_miou/{name}"): base}

@@ -414,7 +414,7 @@ def test_the_selection_of_a_command(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     )
     assert (full.seeds, full.splits, full.methods) == ((2, 0), ("S4", "S9"), ("toy",))
     assert full.overrides == {"toy.rate": 1e-3, "toy.sizes": [1, 2]}
-    assert full.results_folder() == tmp_path / "results" / "data-own-official"
+    assert full.results_folder() == tmp_path / "results" / "data-own-official-set-0d604e"
     assert selected("1", "--out", "x").results_folder() == Path("x")
 
 
@@ -471,3 +471,40 @@ def test_a_store_that_cannot_be_read_is_no_bug(
     said = capsys.readouterr().err
     assert f"error: cannot read {path}" in said
     assert "another folder" in said
+
+
+def chosen(*arguments: str) -> Selection:
+    @click.command()
+    @selection_options()
+    def show(selection: Selection) -> Selection:
+        return selection
+
+    selection: Selection = show.main([*arguments], standalone_mode=False)
+    return selection
+
+
+def test_other_settings_have_a_folder_of_their_own(tmp_path: Path) -> None:
+    store = ("--store", str(tmp_path / "store"))
+    plain, same = chosen(*store), chosen(*store, "--seeds", "0,1")
+    one, other = chosen(*store, "--set", "toy.steps=4"), chosen(*store, "--set", "toy.steps=5")
+    folders = [selection.results_folder() for selection in (plain, one, other)]
+    assert plain.results_folder() == same.results_folder() == tmp_path / "results" / "mini-mini"
+    assert len(set(folders)) == 3
+
+
+def test_a_table_file_of_ones_own_says_which_data_it_is_about(tmp_path: Path) -> None:
+    def table(name: str, **more: str) -> str:
+        path = Path(toy.table(tmp_path, name=name))
+        path.write_text(path.read_text() + "".join(f"{key}: {value}\n" for key, value in more.items()))
+        return str(path)
+
+    plain, voc, coco = table("a"), table("b", dataset="voc2012"), table("c", dataset="coco-stuff-10k")
+    printed = table("d", dataset="voc2012", paper="{Toy: [1.0, 2.0]}")
+    assert chosen("--table", plain).dataset == "mini"
+    assert chosen("--table", voc).dataset == "voc2012"
+    assert chosen("--table", voc, "--dataset", "voc2012").dataset == "voc2012"
+    assert chosen("--table", printed, "--dataset", "mini").dataset == "mini"
+    with pytest.raises(BenchmarkError, match=r"is about dataset voc2012, and --dataset says mini"):
+        chosen("--table", voc, "--dataset", "mini")
+    with pytest.raises(BenchmarkError, match=r"several datasets .*voc2012.*coco-stuff-10k"):
+        chosen("--table", f"{voc},{coco}")

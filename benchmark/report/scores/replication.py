@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 
 from benchmark.report.scores.estimates import CellEstimate, Results, Scores
+from benchmark.splits import split_digest
 
 ScoresPair = tuple[Scores, Scores]  # ours and theirs, of the same key
 
@@ -63,6 +64,12 @@ def shared_words(ours: Results, theirs: Results) -> str:
     differ = "none differs" if not number else f"1 differs {apart}" if number == 1 else f"{number} differ {apart}"
     shared = number + apart.same
     return f"of {shared} value{'s'[: shared != 1]} of the same stages and seeds, {differ}" if shared else ""
+
+
+def unlike_splits(ours: Results, theirs: Results) -> tuple[str, ...]:
+    """Return the names of the splits that both have and that are not the same classes."""
+    shared = (name for name in ours.splits if name in theirs.splits)
+    return tuple(name for name in shared if split_digest(ours.splits[name]) != split_digest(theirs.splits[name]))
 
 
 def of_cell(cell: CellEstimate) -> Divergence:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from benchmark.report.claims.tolerance import rules
 from benchmark.report.scores.estimates import Results
-from benchmark.report.scores.replication import replicates_words, shared_words
+from benchmark.report.scores.replication import replicates_words, shared_words, unlike_splits
 from benchmark.report.tables.cell_spec import NOTES, PAPER
 from benchmark.report.tables.grid import Grid, RunResults
 from benchmark.report.wording import paper_title, reported_words, run_words
@@ -114,6 +114,8 @@ def _unlike(ours: Results, theirs: Results) -> Iterator[str]:
     if theirs.overrides != ours.overrides:
         settings = ", ".join(f"{name}={value}" for name, value in theirs.overrides.items())
         yield f"settings {settings or 'as the profile has them'}"
+    if splits := unlike_splits(ours, theirs):
+        yield f"other classes in {enumerated('split', splits)}"
 
 
 def _differences(grid: Grid) -> Iterator[str]:

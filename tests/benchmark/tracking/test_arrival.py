@@ -104,6 +104,18 @@ def test_counts_without_known_classes_or_splits_still_arrive(store: Store, clien
     assert not any(name.startswith("novel_miou") for name in run.data.metrics)
 
 
+def test_a_dataset_of_ones_own_has_names_and_splits(store: Store, client: Client) -> None:
+    names = [f"kind {number}" for number in range(20)]
+    own = {"dataset": "own", "split": "A", "method": "m", "variant": "", "seed": 0, "classes": names, "novel": [3, 4]}
+    finish(store, counts=counts_of_mini(), cells=[own])
+    Mirror(store).update(KEY)
+    (run,) = all_runs(client)
+    found = run.data.metrics
+    assert found["iou/kind 3"] == pytest.approx(30.0)
+    assert found["novel_miou/A"] == pytest.approx((found["iou/kind 3"] + found["iou/kind 4"]) / 2)
+    assert "base_miou/A" in found
+
+
 def test_broken_counts_are_said_and_the_run_arrives_all_the_same(store: Store, client: Client) -> None:
     finish(store)
     (store.folder(KEY) / "counts.npz").write_bytes(b"no zip file")
