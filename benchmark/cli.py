@@ -1,6 +1,7 @@
 """The command line: verbs that load when they are called, and one place where errors become exit codes."""
 
 import os
+import secrets
 import sys
 import tempfile
 import traceback
@@ -173,9 +174,13 @@ def write_crash_log(arguments: Sequence[str]) -> Path:
     now = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
     text = f"{MODULE} {' '.join(arguments)}\nversion {__version__}, Python {sys.version}\n\n"
     for folder in (store.parent, Path(tempfile.gettempdir())):
-        path = folder.absolute() / f"crash-{now}-{os.getpid()}.log"
+        path = folder.absolute() / f"crash-{now}-{secrets.token_hex(8)}.log"
         try:
-            path.write_text(text + traceback.format_exc(), encoding="utf-8")
+            descriptor = os.open(
+                path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600
+            )  # it may hold tokens of a command line
+            with open(descriptor, "w", encoding="utf-8", errors="backslashreplace") as stream:
+                stream.write(text + traceback.format_exc())
         except OSError:
             continue
         return path

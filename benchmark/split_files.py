@@ -7,6 +7,7 @@ from pathlib import Path
 from benchmark.errors import BenchmarkError, unknown
 from benchmark.paths import data_folder
 from benchmark.validation import validated
+from benchmark.wording import check_lines
 from benchmark.yaml12 import load_mapping
 
 
@@ -36,6 +37,9 @@ class SplitFile:
     permutation_prefix: tuple[int, ...] = ()
     coco_category_id: tuple[int, ...] = ()
     excluded_stems: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_lines(self.dataset, self.title, self.source, self.rule, self.classes, self.splits, self.excluded_stems)
 
 
 def datasets() -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from benchmark.errors import BenchmarkError, unknown
 from benchmark.orderings import Ordering
 from benchmark.table_files import is_table_path, table_files, table_names, today
 from benchmark.validation import validated
-from benchmark.wording import plural
+from benchmark.wording import check_lines, plural
 from benchmark.yaml12 import load_mapping
 
 
@@ -123,6 +123,7 @@ class Table(_Model):
 
     @model_validator(mode="after")
     def _consistent(self) -> "Table":
+        check_lines(self.model_dump())
         faults = [
             *self._repeated(),
             *self._misprinted(),

@@ -1,7 +1,11 @@
 """Counts, lists and times in running text."""
 
+import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+
+# Line breaks, control and bidirectional characters, and halves of characters: what is shown differs from what is there.
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def plural(count: int, noun: str, several: str = "") -> str:
@@ -48,6 +52,34 @@ def gathered(faults: Iterable[str], shown: int = 20) -> list[str]:
 def tally(found: Iterable[str]) -> str:
     """Return ``12 holds, 3 undecided``: how often each occurs, in the order of the first."""
     return ", ".join(f"{count} {word}" for word, count in Counter(found).items())
+
+
+def escaped(text: str, most: int = 0) -> str:
+    """Return a text as one line without control and bidirectional characters, cut to ``most`` characters if given."""
+    shown = _UNSEEN.sub(lambda found: ascii(found[0])[1:-1], text[: most + 1] if most else text)
+    return f"{shown[: most - 3]}..." if most and len(shown) > most else shown
+
+
+def unprintable(value: object) -> Iterator[str]:
+    """Yield, escaped, every text in nested mappings and sequences that is not one line of visible characters."""
+    if isinstance(value, str):
+        if _UNSEEN.search(value):
+            yield f"'{escaped(value, 80)}'"
+    elif isinstance(value, Mapping):
+        for key, content in value.items():
+            yield from (*unprintable(key), *unprintable(content))
+    elif isinstance(value, list | tuple):
+        for one in value:
+            yield from unprintable(one)
+
+
+def check_lines(*values: object) -> None:
+    """Raise ValueError unless every text in some nested values is one line of visible characters."""
+    if found := list(dict.fromkeys(unprintable(values))):
+        raise ValueError(
+            f"{', '.join(found[:5])}: names, labels and titles are one line without control or bidirectional "
+            f"characters; remove what stands there as \\n, \\x.. or \\u...."
+        )
 
 
 def duration(seconds: float) -> str:

@@ -9,6 +9,11 @@ import yaml
 
 from benchmark.errors import BenchmarkError
 
+LARGEST = 2**24  # characters of a file
+MOST_NODES = 100_000  # a file of settings has hundreds; aliases count as often as they stand there
+DEEPEST = 50
+_DIGITS = 30
+
 
 class _Loader(yaml.SafeLoader):
     """PyYAML's safe loader speaks YAML 1.1: ``1e-4`` a string, ``1:30:00`` 5400, ``010`` 8, ``yes`` true."""
@@ -27,10 +32,44 @@ class _Loader(yaml.SafeLoader):
         return found
 
     def construct_int(self, node: yaml.ScalarNode) -> int:
-        return int(self.construct_scalar(node), 0)
+        text = str(self.construct_scalar(node))
+        if len(text) > _DIGITS:
+            problem = f"a whole number of {len(text)} characters; at most {_DIGITS} are read"
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
+        return int(text, 0)
+
+    def get_single_node(self) -> yaml.Node | None:
+        node: yaml.Node | None = super().get_single_node()
+        if node is not None:
+            _weight(node, {}, 0)
+        return node
 
     def construct_float(self, node: yaml.ScalarNode) -> float:
         return float(re.sub(r"\.(inf|nan)", r"\1", self.construct_scalar(node), flags=re.IGNORECASE))
+
+
+def _weight(node: yaml.Node, known: dict[int, int], depth: int) -> int:
+    """Return how many values a node stands for, those behind aliases included, each time.
+
+    Raises MarkedYAMLError for too many, too deep, and for an alias inside what it stands for.
+    """
+    if isinstance(node, yaml.ScalarNode):
+        return 1
+    if known.get(id(node), 1) == 0 or depth > DEEPEST:
+        raise yaml.MarkedYAMLError(
+            problem=f"values nested more than {DEEPEST} deep, or an alias inside what it stands for",
+            problem_mark=node.start_mark,
+        )
+    if id(node) not in known:
+        known[id(node)] = 0  # being weighed
+        pairs = isinstance(node, yaml.MappingNode)
+        inner = [one for pair in node.value for one in pair] if pairs else node.value
+        known[id(node)] = 1 + sum(_weight(one, known, depth + 1) for one in inner)
+    if known[id(node)] > MOST_NODES:
+        raise yaml.MarkedYAMLError(
+            problem=f"aliases and lists stand for more than {MOST_NODES:,} values", problem_mark=node.start_mark
+        )
+    return known[id(node)]
 
 
 # The core schema of YAML 1.2, except that a number with a leading zero (010, 01:30:00) stays a string.
@@ -56,6 +95,8 @@ _Loader.add_constructor("tag:yaml.org,2002:float", _Loader.construct_float)
 
 def parse_yaml(text: str, where: str) -> Any:
     """Return the value of a YAML text; ``where`` names it in errors. Raises BenchmarkError with the line."""
+    if len(text) > LARGEST:
+        raise BenchmarkError(f"{where}: {len(text):,} characters; a file of YAML has at most {LARGEST:,}.")
     try:
         return yaml.load(text, Loader=_Loader)  # noqa: S506 - derived from SafeLoader
     except yaml.MarkedYAMLError as error:

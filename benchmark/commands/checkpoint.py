@@ -9,6 +9,9 @@ import click
 
 from benchmark import registry
 from benchmark.errors import BenchmarkError
+from benchmark.wording import escaped
+
+LONGEST = 2000  # characters of a line; class names and keys come from a file from anywhere
 
 
 @click.command("checkpoint")
@@ -32,4 +35,4 @@ def _lines(found: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
             yield f"{name}:"
         for what, value in content.items():
             if value not in (None, ""):
-                yield f"{what:9} {value:,}" if type(value) is int else f"{what:9} {value}"
+                yield f"{what:9} {value:,}" if type(value) is int else f"{what:9} {escaped(str(value), LONGEST)}"

@@ -30,26 +30,29 @@ def command(*, file: Path, name: str | None, replace: bool, merge: bool, replica
     """Check FILE, an archive that `export` has made, and keep it beside the store; `runs` lists what is there.
 
     Checked are names, sizes and checksums of all files, that the key of every stage is the digest of what it is said to
-    be, and the counts. With --merge the store itself gets the evaluations that it lacks, so that several people's seeds
-    fill one table; those that it has are compared and kept, with exit code 4 where the same key has other counts. What
-    differs in how the two were made is named, another CPU above all.
+    be, and the counts. FILE may be packed again, or the folder that it was unpacked into. With --merge the store itself
+    gets the evaluations that it lacks, so that several people's seeds fill one table; those that it has are compared
+    and kept, with exit code 4 where the same key has other counts. What differs in how the two were made is named,
+    another CPU above all.
 
     With --replicates these other counts are kept, too, and the exit code is 0. Tables, plots and verdicts go on showing
     the store's own; `table` and `compare` say how far results of the same seeds are apart, beside the spread over
     seeds. `export` leaves replicates out: pass on the archive that they came from.
     """
+    from benchmark.sharing.members import packed_file
     from benchmark.sharing.reading import unpacked
     from benchmark.sharing.readme import facts
+    from benchmark.sharing.runs import plain_name
 
     if merge and (name or replace):
         raise click.UsageError("--merge keeps no run of its own: leave out --as and --replace.")
     if replicates and not merge:
         raise click.UsageError("--replicates says what --merge does: add --merge.")
-    with unpacked(file) as (archive, plan, theirs):
+    with packed_file(file) as packed, unpacked(packed) as (archive, plan, theirs):
         click.echo("\n".join(facts(archive.manifest)))
         if merge:
             return _merge(archive, plan, theirs, Store(store), replicates=replicates)
-        _keep(archive, file.stem if name is None else name, Store(store), replace=replace)
+        _keep(archive, plain_name(file) if name is None else name, Store(store), replace=replace)
     return Exit.OK
 
 

@@ -11,6 +11,7 @@ from benchmark.datasets.base import IGNORE, Part
 from benchmark.datasets.layout import LARGEST_VALUE, MANIFEST, Layout, read_list
 from benchmark.errors import BenchmarkError, unknown
 from benchmark.validation import validated
+from benchmark.wording import check_lines
 from benchmark.yaml12 import load_mapping
 
 DESCRIPTION = "dataset.yaml"  # of a dataset that has its folder for itself, and so a manifest
@@ -47,6 +48,7 @@ class Description:
     digest: Literal["files", "pixels"] = "files"
 
     def __post_init__(self) -> None:
+        check_lines(self.name, self.title, self.classes, self.splits, self.image_suffix, self.mask_suffix)
         absent = [part for part in ("train", "test") if part not in self.lists]
         if absent:
             raise ValueError(f"lists.{absent[0]}: missing.")

@@ -1,6 +1,9 @@
 """What captions, plots and messages call a run and the paper."""
 
-from collections.abc import Iterator, Sequence
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 
 from benchmark.report.scores.estimates import Results
 from benchmark.split_files import datasets, split_file
@@ -9,6 +12,22 @@ from benchmark.wording import enumerated, plural
 WAY_OUT = (
     "The results in the store are untouched. Free space or change permissions, or choose another folder with --out."
 )
+
+
+def csv_text(lines: Iterable[Sequence[object]]) -> str:
+    """Return lines of cells as CSV; a text that a spreadsheet would compute gets a ``'`` in front, numbers do not."""
+    stream = io.StringIO()
+    csv.writer(stream, lineterminator="\n").writerows([_inert(cell) for cell in line] for line in lines)
+    return stream.getvalue()
+
+
+def _inert(cell: object) -> object:
+    if not isinstance(cell, str) or not cell.lstrip(" ").startswith(("=", "+", "-", "@", "\t", "\r", "\n")):
+        return cell
+    with suppress(ValueError):
+        float(cell)
+        return cell
+    return f"'{cell}"
 
 
 def run_words(results: Results) -> str:

@@ -4,17 +4,19 @@ It is JSON, inside a report and inside an archive. Such a file comes in from any
 """
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from benchmark.datasets import DatasetInfo
 from benchmark.errors import BenchmarkError
 from benchmark.tables import Table
+from benchmark.wording import check_lines
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Instant = Annotated[float, Field(ge=0, le=1e11)]  # seconds since the epoch, of years that have four digits
-LINE = r"^[^\x00-\x1f\x7f-\x9f]{0,200}$"  # may be shown on a terminal
+LINE = r"^[^\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]{0,200}$"  # for terminals
 Line = Annotated[str, Field(pattern=LINE)]
 State = Literal["done", "running", "failed", "interrupted", "missing"]
 M = TypeVar("M", bound="Model")
@@ -121,6 +123,14 @@ class Description(Model):
     cells: tuple[CellOf, ...]
     stages: Mapping[Digest, StageOf]
 
+    @model_validator(mode="after")
+    def _lines(self) -> "Description":
+        shown = (self.dataset.name, self.dataset.title, self.dataset.classes, self.dataset.partial, list(self.splits))
+        cells = [(one.table, one.row, one.column, one.method, one.variant, one.split) for one in self.cells]
+        stages = [(one.kind, one.name, one.function) for one in self.stages.values()]
+        check_lines(shown, self.profile.name, self.profile.dataset, self.preset, cells, stages)
+        return self
+
     @property
     def evaluations(self) -> tuple[str, ...]:
         """Keys of the finished evaluations, in the order of the cells, each once."""
@@ -146,6 +156,12 @@ class ArchiveManifest(Model):
     created: Line
     by: Line
     run: Description
+
+    @field_validator("created")
+    @classmethod
+    def _date(cls, value: str) -> str:
+        datetime.fromisoformat(value)  # raises ValueError, which pydantic reports
+        return value
 
 
 def commits(made: Iterable[Mapping[str, Any]]) -> list[str]:

@@ -3,6 +3,7 @@
 import hashlib
 import re
 import stat
+import tempfile
 import zipfile
 import zlib
 from collections import Counter
@@ -15,6 +16,9 @@ from benchmark.sharing.archive import MANIFEST, README, SUMS
 
 LARGEST_FILE = 2**28  # bytes of one file unpacked; an archive from anywhere must not fill memory or disk
 LARGEST = 2**32  # bytes of all of them
+LARGEST_MANIFEST = 2**26  # bytes; it becomes objects, which take many times that
+TIGHTEST = 200  # times smaller than unpacked; JSON is some 20 times, and counts are packed before they come in
+SMALL = 2**20  # bytes below which nobody minds
 WAY_OUT = "`export` makes an archive; pass it on as it is."
 _COUNTS = re.compile(r"counts/([0-9a-f]{64})\.npz")
 _SUM = re.compile(r"([0-9a-f]{64})  (\S+)")
@@ -29,8 +33,10 @@ class Members:
     def __init__(self, archive: zipfile.ZipFile) -> None:
         """Raise BenchmarkError for names, kinds and sizes that an archive of ours does not have."""
         self._archive = archive
-        self._infos = {info.filename: info for info in archive.infolist()}
-        _check_names(info.filename for info in archive.infolist())
+        infos = [info for info in archive.infolist() if not _beside(info.filename)]
+        top = _top(info.filename for info in infos)
+        _check_names(info.filename.removeprefix(top) for info in infos)
+        self._infos = {info.filename.removeprefix(top): info for info in infos}
         _check_kinds(self._infos.values())
 
     def __getitem__(self, name: str) -> bytes:
@@ -93,6 +99,47 @@ def _check_beginning(content: bytes) -> None:
     raise BenchmarkError(f"this is no zip file. {WAY_OUT}")
 
 
+@contextmanager
+def packed_file(path: Path) -> Iterator[Path]:
+    """Yield the file of an archive; a folder that a browser unpacked it into is packed again for as long as needed."""
+    if not path.is_dir():
+        yield path
+        return
+    if not (path / MANIFEST).is_file():
+        raise BenchmarkError(f"{path} is a folder without {MANIFEST}, so no unpacked archive of results. {WAY_OUT}")
+    with tempfile.TemporaryDirectory(prefix="run.") as folder:
+        file = Path(folder, f"{path.name or 'run'}.zip")
+        with naming_archive(path):
+            _pack(path, file)
+        yield file
+
+
+def _pack(folder: Path, file: Path) -> None:
+    """Write the files of a folder into a zip file. Raises BenchmarkError for links, and what does not belong there."""
+    inside = [one for one in sorted((*folder.glob("*"), *folder.glob("counts/*"))) if one != folder / "counts"]
+    names = {one.relative_to(folder).as_posix(): one for one in inside}
+    names = {name: one for name, one in names.items() if not _beside(name)}
+    _check_names(list(names))
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, one in names.items():
+            if one.is_symlink() or not one.is_file() or one.stat().st_size > LARGEST_FILE:
+                raise BenchmarkError(f"{name} is a link, no plain file, or too large. {WAY_OUT}")
+            archive.writestr(zipfile.ZipInfo(name), one.read_bytes(), zipfile.ZIP_DEFLATED)
+
+
+def _beside(name: str) -> bool:
+    """Return whether an entry is a folder, or what a Mac adds when it packs one: nothing of it is read."""
+    *folders, last = name.split("/")
+    return last in {"", ".DS_Store"} or last.startswith("._") or folders[:1] == ["__MACOSX"]
+
+
+def _top(names: Iterable[str]) -> str:
+    """Return ``results/`` where all files lie in one such folder, as when that was packed; else nothing."""
+    tops = {name.partition("/")[0] if "/" in name else "" for name in names}
+    top = tops.pop() if len(tops) == 1 else ""
+    return f"{top}/" if top else ""
+
+
 def _check_names(names: Iterable[str]) -> None:
     found = Counter(names)
     for name, times in found.items():
@@ -114,6 +161,13 @@ def _check_kinds(infos: Iterable[zipfile.ZipInfo]) -> None:
         if info.compress_type not in _METHODS:
             raise BenchmarkError(f"{info.filename} is packed in a way that an archive of results is not. {WAY_OUT}")
         total += info.file_size
+        if info.file_size > max(SMALL, TIGHTEST * info.compress_size):
+            raise BenchmarkError(
+                f"{info.filename} is {info.compress_size} bytes that unpack to {info.file_size}; an archive of results "
+                f"is not packed so tightly. {WAY_OUT}"
+            )
+        if info.filename.endswith(MANIFEST) and info.file_size > LARGEST_MANIFEST:
+            raise BenchmarkError(f"{info.filename} has {info.file_size} bytes; at most {LARGEST_MANIFEST} are read.")
         if info.file_size > LARGEST_FILE or total > LARGEST:
             raise BenchmarkError(f"{info.filename} would unpack to {info.file_size} bytes, {total} with those before.")
 

@@ -19,9 +19,14 @@ from benchmark.sharing.description import ArchiveManifest, Description, parsed
 from benchmark.sharing.members import DAMAGE, LARGEST_FILE, Members, opened_members
 from benchmark.sharing.restoring import broken_keys, restore
 from benchmark.store import Store
+from benchmark.wording import escaped, unprintable
 
 WAY_OUT = "Archives are unpacked there for a moment: free space, or set TMPDIR to another folder."
-_CONTROL = re.compile(rb"\\u00(?:[01][0-9a-f]|7f|[89][0-9a-f])|\x7f|\xc2[\x80-\x9f]", re.IGNORECASE)  # but newlines
+_CONTROL = re.compile(  # control characters but newlines, and what turns the direction of a text
+    rb"\\u00(?:[01][0-9a-f]|7f|[89][0-9a-f])|\x7f|\xc2[\x80-\x9f]"
+    rb"|\\u(?:061c|200[ef]|202[89a-e]|206[6-9])|\xd8\x9c|\xe2\x80[\x8e\x8f\xa8-\xae]|\xe2\x81[\xa6-\xa9]",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -139,3 +144,14 @@ def _check_counts(name: str, path: Path, classes: int) -> None:
         raise BenchmarkError(f"{name} is no file of counts: {reason}.") from error
     if counts.classes != classes:
         raise BenchmarkError(f"{name} has counts of {counts.classes} classes; the dataset has {classes}.")
+    _check_images(name, counts)
+
+
+def _check_images(name: str, counts: Counts) -> None:
+    """Raise BenchmarkError for names that a terminal would not show, and for sums that no image can have."""
+    if bad := next(unprintable(counts.image_ids), ""):
+        raise BenchmarkError(f"{name} names an image {bad}, which a terminal would not show as it is.")
+    predicted, there = (array.sum(axis=1, dtype=np.int64) for array in (counts.prediction, counts.ground_truth))
+    if (predicted > there).any():
+        image = counts.image_ids[int((predicted > there).argmax())]
+        raise BenchmarkError(f"{name} has more pixels predicted than image {escaped(image, 80)!r} has.")

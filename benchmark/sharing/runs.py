@@ -108,6 +108,12 @@ def remove(name: str, store: "Store") -> Path:
     return path
 
 
+def plain_name(path: Path) -> str:
+    """Return what a run is called by its file: ``anna-1`` for ``anna (1).zip``, as browsers name a second download."""
+    name = path.absolute().name.removesuffix(SUFFIX)
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-._")[:64]
+
+
 def check_name(name: str) -> None:
     """Raise BenchmarkError unless a run can be called so."""
     if not _NAME.fullmatch(name) or name.endswith(SUFFIX):

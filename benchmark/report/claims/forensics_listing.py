@@ -1,12 +1,10 @@
 """What forensics found, as text for people and as CSV."""
 
-import csv
-import io
 from collections.abc import Iterator
 
 from benchmark.report.claims.forensics import Forensics, Swap
 from benchmark.report.scores.conventions import READINGS
-from benchmark.report.wording import columns, heading
+from benchmark.report.wording import columns, csv_text, heading
 from benchmark.wording import form, plural
 
 NAMED = 5  # classes, before the rest is counted
@@ -14,14 +12,12 @@ NAMED = 5  # classes, before the rest is counted
 
 def as_csv(found: Forensics) -> str:
     """Return a line a cell: the printed value, then that of every reading with four decimals."""
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(("row", "column", "printed", *(reading.name for reading in READINGS)))
+    lines: list[tuple[object, ...]] = [("row", "column", "printed", *(reading.name for reading in READINGS))]
     for cell in found.results:
         numbers = (found.values[reading.name].get((cell.row, cell.column)) for reading in READINGS)
         printed = "" if cell.paper is None else cell.paper
-        writer.writerow((cell.row, cell.column, printed, *("" if one is None else f"{one:.4f}" for one in numbers)))
-    return stream.getvalue()
+        lines.append((cell.row, cell.column, printed, *("" if one is None else f"{one:.4f}" for one in numbers)))
+    return csv_text(lines)
 
 
 def as_text(found: Forensics) -> str:

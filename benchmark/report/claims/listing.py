@@ -1,7 +1,5 @@
 """A judgement as text for people, as CSV and as JSON values."""
 
-import csv
-import io
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -11,7 +9,7 @@ from benchmark.report.claims.tolerance import rules
 from benchmark.report.scores.estimates import Results
 from benchmark.report.scores.intervals import Interval
 from benchmark.report.scores.replication import of_replicates, replicates_words
-from benchmark.report.wording import columns, heading, run_words
+from benchmark.report.wording import columns, csv_text, heading, run_words
 from benchmark.tables import Table
 from benchmark.wording import plural
 
@@ -45,24 +43,22 @@ def as_text(judgement: Judgement) -> str:
 
 def as_csv(judgement: Judgement) -> str:
     """Return a line a claim under ``HEADER``: values first, then orderings, whose difference is between their cells."""
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(HEADER)
+    lines: list[tuple[object, ...]] = [HEADER]
     for cell in judgement.cells:
         place = ("value", cell.estimate.row, cell.estimate.column)
         printed = (_printed(cell), *(f"{end:.{cell.decimals + 1}f}" for end in cell.printed_interval))
         ours = (_exact(cell.seeds.mean if cell.seeds else None), cell.estimate.n_seeds, _exact(cell.difference))
         spans = (*_ends(cell.over_seeds), *_ends(cell.images))
         tolerance = _exact(judgement.tolerance.size if judgement.results.comparable else None)
-        writer.writerow((*place, *printed, *ours, *spans, tolerance, cell.verdict, cell.remark))
+        lines.append((*place, *printed, *ours, *spans, tolerance, cell.verdict, cell.remark))
     for ordering in judgement.orderings:
         for one in ordering.comparisons:
             ours = ("", one.seeds.n if one.seeds else 0, _exact(one.difference))
             spans = (*_ends(one.over_seeds), *_ends(one.images))
-            writer.writerow(
+            lines.append(
                 ("ordering", ordering.ordering, one.label, "", "", "", *ours, *spans, "", one.outcome, one.remark)
             )
-    return stream.getvalue()
+    return csv_text(lines)
 
 
 def as_data(judgement: Judgement) -> dict[str, Any]:

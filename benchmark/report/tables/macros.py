@@ -7,6 +7,7 @@ from benchmark.report.scores.replication import of_cell
 from benchmark.report.tables.cell_spec import OURS, PAPER
 from benchmark.report.tables.grid import CellPart, Entry, Grid
 from benchmark.report.tables.latex_text import entry_text
+from benchmark.wording import escaped
 
 _DIGITS = ("Zero", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine")
 _SIGNS = {"*": "Star", "+": "Plus", "%": "Percent", "/": "Of"}
@@ -25,7 +26,7 @@ def as_macros(grid: Grid) -> str:
             name = command_name("table", grid.results.table.name, cell.row, cell.column) + suffix
             commands[_free(name, commands)] = text
     lines = [
-        f"% {grid.results.table.title}.",
+        f"% {escaped(grid.results.table.title)}.",
         rf"% \input this file before \begin{{document}}, and write \{next(iter(commands))}{{}} for the number.",
         *(rf"\newcommand{{\{name}}}{{{text}}}" for name, text in commands.items()),
     ]

@@ -1,13 +1,12 @@
 """A table as CSV: a line a cell, numbers as they are."""
 
-import csv
-import io
 from collections.abc import Iterator
 
 from benchmark.report.scores.estimates import CellEstimate
 from benchmark.report.scores.replication import of_cell
 from benchmark.report.tables.cell_spec import OURS, PAPER
 from benchmark.report.tables.grid import CellPart, Entry, Grid
+from benchmark.report.wording import csv_text
 
 HEADER = ("row", "column", "novel_miou", "sd", "n_seeds", "base_miou", "miou", "paper", "delta", "status")
 
@@ -21,15 +20,14 @@ def as_csv(grid: Grid) -> str:
 
     The fields are those of ``HEADER``, or what was asked for between the first two and the last of them.
     """
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
+    lines: list[tuple[object, ...]] = []
     chosen = bool(grid.spec.columns or grid.spec.runs)
     for i, cell in enumerate(grid.results):
         between = dict(_chosen(grid, cell) if chosen else _usual(grid, cell))
         if i == 0:
-            writer.writerow((*HEADER[:2], *between, HEADER[-1]))
-        writer.writerow((cell.row, cell.column, *between.values(), cell.status))
-    return stream.getvalue()
+            lines.append((*HEADER[:2], *between, HEADER[-1]))
+        lines.append((cell.row, cell.column, *between.values(), cell.status))
+    return csv_text(lines)
 
 
 def _usual(grid: Grid, cell: CellEstimate) -> Iterator[tuple[str, str]]:

@@ -125,7 +125,7 @@ def test_files_that_checksums_do_not_fit(archive: Path, change: Change, message:
         read_archive(zipped(archive, files))
 
 
-@pytest.mark.parametrize("name", ["../evil", "/etc/passwd", "counts/", "counts/../../x.npz", "a\\b", f"{'0' * 64}.npz"])
+@pytest.mark.parametrize("name", ["../evil", "/etc/passwd", "counts/../../x.npz", "a\\b", f"{'0' * 64}.npz"])
 def test_names_that_lead_elsewhere(forge: Forge, name: str) -> None:
     assert refusal(forge(lambda files: files.update({name: b""}))).endswith("pass it on as it is.")
 
