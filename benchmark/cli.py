@@ -63,6 +63,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "checkpoint": "Say what a file of weights holds, without running it.",
     },
     "This machine and its services": {
+        "gc": "List what the store no longer needs, and remove it.",
         "doctor": "Check this installation, and say what it lacks.",
         "measure": "Measure how fast stages are, or where their time goes.",
         "sync": "Send MLflow what it does not have yet.",
@@ -176,11 +177,8 @@ def write_crash_log(arguments: Sequence[str]) -> Path:
     for folder in (store.parent, Path(tempfile.gettempdir())):
         path = folder.absolute() / f"crash-{now}-{secrets.token_hex(8)}.log"
         try:
-            descriptor = os.open(
-                path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600
-            )  # it may hold tokens of a command line
-            with open(descriptor, "w", encoding="utf-8", errors="backslashreplace") as stream:
-                stream.write(text + traceback.format_exc())
+            path.touch(mode=0o600, exist_ok=False)  # a command line may hold tokens
+            path.write_text(text + traceback.format_exc(), encoding="utf-8", errors="backslashreplace")
         except OSError:
             continue
         return path

@@ -6,6 +6,7 @@ files that lie beside them. Installed libraries and the environment are not copi
 
 import hashlib
 import importlib.util
+import os
 import shutil
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
@@ -57,7 +58,9 @@ def freeze(store: Store, functions: Iterable[str]) -> Frozen:
         try:
             copied = dict(_copied(files, draft))
             final = _folder(store) / _digest(copied, source_revision())  # of what was read: files may change meanwhile
-            if not final.exists():
+            if final.exists():
+                os.utime(final)  # what is used anew is not old
+            else:
                 write_json(draft / FROZEN, {**source_revision()._asdict(), "files": len(copied), "bytes": size})
                 _publish(draft, final)
         finally:
