@@ -29,10 +29,10 @@ DAY = 86400.0
 def command(*, selection: Selection, yes: bool, dry_run: bool, results: bool, days: float) -> int:
     """List what the store no longer needs, with sizes; --yes removes it.
 
-    That is what killed processes left behind, results that were set aside as damaged, work on stages that nobody goes on
-    with, and code of campaigns that are complete. Nothing goes that a running stage uses, or one that a campaign on a
-    cluster still lacks. With --results it is also results that the selection (tables, dataset, profile, seeds, ...) does
-    not need, unless anything runs or waits in this store.
+    That is what killed processes left behind, results that were set aside as damaged, work on stages that nobody goes
+    on with, and code of campaigns that are complete. Nothing goes that a running stage uses, or one that a campaign on
+    a cluster still lacks. With --results it is also results that the selection (tables, dataset, profile, seeds, ...)
+    does not need, unless anything runs or waits in this store.
     """
     if yes and dry_run:
         raise click.UsageError("--dry-run lists and --yes removes: choose one.")

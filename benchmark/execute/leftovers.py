@@ -46,7 +46,10 @@ def busy(store: Store) -> bool:
 
 
 def remove(one: Leftover, store: Store) -> bool:
-    """Remove a leftover; return False where somebody has begun to use it. Raises BenchmarkError as ``Store.writing``."""
+    """Remove a leftover; return False where somebody has begun to use it.
+
+    Raises BenchmarkError where it cannot be removed, as ``Store.writing`` says it.
+    """
     from filelock import Timeout
 
     with store.writing():
@@ -75,7 +78,7 @@ def _delete(path: Path) -> None:
 
 def _drafts(store: Store) -> Iterator[Leftover]:
     """Yield probes, and what was to be renamed once it was whole, left by processes that were killed."""
-    for place in ("*", "work/*", "work/*/*", "work/*/attempts/*/*", "stages/*", "code/*", "campaigns/*"):
+    for place in ("*", "work/*", "work/*/*", "work/*/attempts/*/*", "stages/??/*", "code/*", "campaigns/*"):
         for path in store.root.glob(place):
             if _DRAFT.fullmatch(path.name) and _idle(path) > QUIET:
                 yield Leftover("draft", path, _size(path))
@@ -98,9 +101,9 @@ def _work(store: Store, seconds: float, waiting: Collection[str]) -> Iterator[Le
     for key in _unfinished(store):
         path, complete = store.work(key), store.find(key) is not None
         attempted = complete or bool(store.attempts(key))  # else it says what an imported result rests on
-        if attempted and key not in waiting and _idle(path) > (QUIET if complete else seconds):
-            if not store.locked(key):
-                yield Leftover("work on a complete stage" if complete else "abandoned work", path, _size(path), key)
+        idle = _idle(path) > (QUIET if complete else seconds)  # before the lock is tried, which touches it
+        if attempted and idle and key not in waiting and not store.locked(key):
+            yield Leftover("work on a complete stage" if complete else "abandoned work", path, _size(path), key)
 
 
 def _code(store: Store) -> Iterator[Leftover]:
@@ -118,7 +121,8 @@ def _code(store: Store) -> Iterator[Leftover]:
 
 
 def _results(store: Store, planned: Collection[str]) -> Iterator[Leftover]:
-    for key in store.keys():
+    results = store.keys()
+    for key in results:
         if key not in planned and _idle(store.folder(key)) > QUIET:
             yield Leftover("result of no plan", store.folder(key), _size(store.folder(key)), key)
 
@@ -150,9 +154,13 @@ def _all_read(store: Store) -> bool:
 
 
 def _idle(path: Path) -> float:
-    """Return for how many seconds nothing in a file or folder has changed; less than none where it is gone."""
+    """Return for how many seconds nothing in a file or folder has changed; less than none where it is gone.
+
+    Locks do not count: whoever asks whether they are held touches them. Nor do folders, but for one without files.
+    """
     newest = 0.0
-    for one in (path, *path.rglob("*")):
+    inside = [one for one in path.rglob("*") if one.name != "lock" and not one.is_dir()]
+    for one in inside or [path]:
         with suppress(OSError):
             newest = max(newest, one.lstat().st_mtime)
     return time.time() - newest if newest else -1.0

@@ -5,6 +5,15 @@ import pytest
 from benchmark.wording import duration, enumerated, form, listed, plural, tally
 
 
+def test_a_text_of_a_file_is_one_visible_line() -> None:
+    for text in ("a\nb", "a\x1b[2J", "a\u202eb", "a\u2028b", "\x85"):
+        with pytest.raises(ValueError, match="one line"):
+            check_lines({"rows": [{"label": text}]})
+        assert escaped(text).isprintable()
+    check_lines("中文 é %", 3, None)
+    assert escaped("x" * 90, 80) == "x" * 77 + "..."
+
+
 def test_one_of_a_thing_has_no_plural() -> None:
     assert [plural(count, "cell") for count in (0, 1, 2, 2000)] == ["0 cells", "1 cell", "2 cells", "2,000 cells"]
     assert [plural(count, "process", "processes") for count in (1, 3)] == ["1 process", "3 processes"]

@@ -28,7 +28,7 @@ def finish(store: Store, key: str) -> None:
 
 
 def attempt(store: Store, key: str) -> Path:
-    write_json(store.attempt_folder(key, 1) / "attempt.json", {"number": 1, "state": "interrupted"})
+    write_json(store.work(key) / "attempts" / "1" / "attempt.json", {"number": 1, "state": "interrupted"})
     (store.work(key) / "lock").touch()
     return store.work(key)
 

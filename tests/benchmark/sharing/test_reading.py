@@ -260,3 +260,98 @@ def test_descriptions_that_are_none(forge: Forge, text: bytes) -> None:
 @pytest.mark.parametrize("values", [{"started": -1.0}, {"finished": 1e300}, {"provenance": {"packages": 1}}])
 def test_records_that_cannot_be_shown(forge: Forge, values: Any) -> None:
     assert "record" in refusal(forge(described(lambda content: a_stage(content, "evaluate")["record"].update(values))))
+
+
+def repacked(path: Path, target: Path, top: str = "") -> Path:
+    """Pack an archive again as people do: with entries of folders, and what a Mac adds."""
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in (f"{top}counts/", "__MACOSX/._run.json", f"{top}.DS_Store", f"{top}counts/._x"):
+            archive.writestr(name, b"")
+        for name, content in files_of(path).items():
+            archive.writestr(f"{top}{name}", content)
+    return target
+
+
+@pytest.mark.parametrize("top", ["", "anna/"])
+def test_an_archive_that_was_packed_again(archive: Path, tmp_path: Path, top: str) -> None:
+    assert read_archive(repacked(archive, tmp_path / "again.zip", top)).manifest == read_archive(archive).manifest
+
+
+def test_a_folder_that_an_archive_was_unpacked_into(archive: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "anna (1)"
+    with zipfile.ZipFile(archive) as opened:
+        opened.extractall(folder)
+    (folder / ".DS_Store").touch()
+    with members.packed_file(folder) as file:
+        assert read_archive(file).manifest == read_archive(archive).manifest
+    (folder / "counts" / f"{'0' * 64}.npz").symlink_to("/etc/hostname")
+    with pytest.raises(BenchmarkError, match="is a link"), members.packed_file(folder):
+        pass
+    with pytest.raises(BenchmarkError, match=r"without run\.json"), members.packed_file(tmp_path):
+        pass
+
+
+def test_what_is_packed_too_tightly_is_not_unpacked(archive: Path, tmp_path: Path) -> None:
+    path = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as opened:
+        for name, content in files_of(archive).items():
+            opened.writestr(name, content + b" " * 2**24 * (name == MANIFEST))
+    assert "not packed so tightly" in refusal(path)
+
+
+def recounted(change: Callable[[Counts], Counts]) -> Change:
+    """Return a change of one file of counts."""
+
+    def write(files: Files) -> None:
+        name = next(name for name in files if name.startswith("counts/"))
+        with zipfile.ZipFile(io.BytesIO(files[name])) as arrays:
+            found = {one.removesuffix(".npy"): np.load(io.BytesIO(arrays.read(one))) for one in arrays.namelist()}
+        version, ids = found.pop("version"), found.pop("image_ids")
+        counts = change(Counts(tuple(map(str, ids)), **found))
+        stream = io.BytesIO()
+        arrays_of = {one: getattr(counts, one) for one in found}
+        np.savez_compressed(stream, version=version, image_ids=np.array(counts.image_ids, dtype=np.str_), **arrays_of)
+        files[name] = stream.getvalue()
+
+    return write
+
+
+def twice(one: Counts) -> Counts:
+    arrays = (one.intersection, one.prediction, one.ground_truth, one.prediction_on_ignored)
+    return Counts(one.image_ids * 2, *(np.concatenate([array, array]) for array in arrays))
+
+
+def none(one: Counts) -> Counts:
+    arrays = (one.intersection, one.prediction, one.ground_truth, one.prediction_on_ignored)
+    return Counts((), *(array[:0] for array in arrays))
+
+
+def more(one: Counts) -> Counts:
+    return Counts(one.image_ids, one.intersection, one.prediction + 7, one.ground_truth, one.prediction_on_ignored)
+
+
+def turned(one: Counts) -> Counts:
+    arrays = (one.intersection, one.prediction, one.ground_truth, one.prediction_on_ignored)
+    return Counts(("a\u202eb", *one.image_ids[1:]), *arrays)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [(twice, "more than once"), (none, "no image"), (more, "more pixels predicted"), (turned, "terminal")],
+)
+def test_counts_that_no_images_have(forge: Forge, change: Callable[[Counts], Counts], said: str) -> None:
+    assert said in refusal(forge(recounted(change)))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda run: run.update(created="yesterday"),
+        lambda run: run.update(by="a\u202eb"),
+        lambda run: run["run"]["tables"][0].update(title="x\n\\input{y}"),
+        lambda run: run["run"]["dataset"].update(title="x\ny"),
+        lambda run: run["run"]["cells"][0].update(row="x\ny"),
+    ],
+)
+def test_texts_and_dates_that_are_none(forge: Forge, change: Callable[[Any], Any]) -> None:
+    assert refusal(forge(described(change)))
