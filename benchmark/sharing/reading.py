@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from benchmark.errors import BenchmarkError
 from benchmark.files import naming, sha256
 from benchmark.metrics import COUNTS_FILE, EVALUATOR_VERSION, Counts

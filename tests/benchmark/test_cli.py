@@ -2,6 +2,7 @@ import ast
 import errno
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -168,6 +169,8 @@ def test_a_bug_leaves_a_crash_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert log.parent == tmp_path / "own"
     assert "plan --seeds 3" in log.read_text()
     assert "Traceback" in log.read_text()
+    assert re.fullmatch(r"crash-\w{15}-[0-9a-f]{16}\.log", log.name)
+    assert log.stat().st_mode & 0o777 == 0o600
     log.unlink()
     (tmp_path / "own").rmdir()
     monkeypatch.setenv("TMPDIR", str(tmp_path))

@@ -1,6 +1,7 @@
 import json
 import math
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -210,3 +211,26 @@ def test_own_profiles_fit_the_methods(name: str, monkeypatch: pytest.MonkeyPatch
     profile = load_profile(name)
     assert profile.description
     assert profile.sections
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: &a [x, x, x, x, x, x, x, x, x, x]\n"
+        + "".join(f"{b}: &{b} [{', '.join([f'*{a}'] * 10)}]\n" for a, b in pairwise("abcdefgh")),
+        "a: &a [*a]",
+        "a: &a {b: *a}",
+        "a: " + "[" * 100 + "]" * 100,
+        "a: " + "[" * 5000 + "]" * 5000,
+        "a: " + "9" * 31,
+        "a: 0x" + "f" * 5000,
+        "- x\n" * 100_001,
+    ],
+)
+def test_what_is_small_and_stands_for_much_is_refused(text: str) -> None:
+    with pytest.raises(BenchmarkError, match="not valid YAML"):
+        parse_yaml(text, "file")
+
+
+def test_aliases_are_fine() -> None:
+    assert parse_yaml("a: &a [1]\nb: *a\nc: [*a, *a]", "file") == {"a": [1], "b": [1], "c": [[1], [1]]}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmark.wording import duration, enumerated, form, listed, plural, tally
+from benchmark.wording import check_lines, duration, enumerated, escaped, form, listed, plural, tally
 
 
 def test_a_text_of_a_file_is_one_visible_line() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from benchmark.report.tables import HEADER, render
+from benchmark.report.wording import csv_text
 from benchmark.tables import Table
 from tests.benchmark.report.tables.conftest import interval
 
@@ -142,3 +143,8 @@ def test_html_escapes_what_a_table_is_called(make_run: MakeRun, own_table: Table
     text = render(make_run(own_table, {}, seeds=(0,)).results, "html")
     assert "&lt;b&gt;" in text
     assert "<b>" not in text
+
+
+def test_texts_in_csv_are_no_formulas_and_numbers_stay() -> None:
+    lines = csv_text([("=1+2", "@x", "+a", "-b", "\tx", "-0.5", "+3", "-1e3", -0.5, "a=b", "--")])
+    assert lines == "'=1+2,'@x,'+a,'-b,'\tx,-0.5,+3,-1e3,-0.5,a=b,'--\n"
