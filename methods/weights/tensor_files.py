@@ -12,12 +12,15 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from benchmark.errors import BenchmarkError
+from benchmark.wording import escaped, unprintable
 from methods.weights.unpickling import Leaf, RefusedError, read_pickle
 
 Format = Literal["safetensors", "torch", "pickle"]
 
 ZIP = b"PK\x03\x04"
 LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # how torch's files before its zip format begin
+LONGEST_NAME = 500  # characters of the name of a tensor
+MOST_TENSORS = 100_000  # networks have some hundreds
 WAY_OUT = "Get the file again from where it was published, or take another."
 
 
@@ -93,6 +96,8 @@ def _named_tensors(path: Path, content: Any) -> dict[str, Tensor]:
     for entry in ("model", "state_dict"):
         if isinstance(content, dict) and isinstance(content.get(entry), dict):
             content = content[entry]
+    if isinstance(content, dict) and len(content) > MOST_TENSORS:
+        raise BenchmarkError(f"{path} names {len(content):,} tensors; at most {MOST_TENSORS:,} are read. {WAY_OUT}")
     if not isinstance(content, dict) or not content:
         raise BenchmarkError(f"{path} holds no named tensors, but a {type(content).__name__}. {WAY_OUT}")
     tensors: dict[str, Tensor] = {}
@@ -100,7 +105,12 @@ def _named_tensors(path: Path, content: Any) -> dict[str, Tensor]:
         tensor = value.tensor if isinstance(value, Leaf) else value
         if not (isinstance(name, str) and isinstance(tensor, Tensor)):
             raise BenchmarkError(
-                f"{path}: {name!r} is a {type(tensor).__name__}, where a named tensor was expected. {WAY_OUT}"
+                f"{path}: {name!r:.80} is a {type(tensor).__name__}, where a named tensor was expected. {WAY_OUT}"
+            )
+        if len(name) > LONGEST_NAME or next(unprintable(name), ""):
+            raise BenchmarkError(
+                f"{path}: a tensor is called '{escaped(name, 80)}' ({len(name)} characters); names are one line of at "
+                f"most {LONGEST_NAME} visible ones. {WAY_OUT}"
             )
         tensors[name] = tensor
     return tensors

@@ -115,3 +115,12 @@ def test_places_without_weights(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("<html>not found</html>")
     with pytest.raises(BenchmarkError, match=r"none of safetensors, torch\.save and pickle"):
         read_tensors(tmp_path / "text")
+
+
+@pytest.mark.parametrize("name", ["a" * 501, "a\nb", "a\x1b[2J", "a\u202eb"])
+def test_names_of_tensors_are_short_visible_lines(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "weights.pth"
+    torch.save({name: torch.zeros(1)}, path)
+    with pytest.raises(BenchmarkError, match="is called") as caught:
+        read_tensors(path)
+    assert str(caught.value).isprintable()
