@@ -150,3 +150,11 @@ def test_what_a_table_checks_itself_names_its_values_alone(tmp_path: Path) -> No
 def test_a_setting_gives_a_row_its_place() -> None:
     row = Row(label="a", method="toy", set={"toy.steps": 3, "toy.name": "x", "other.name": 1})
     assert (swept(row, "steps"), swept(row, "name"), swept(row, "rate")) == (3.0, None, None)
+
+
+def test_a_label_is_one_visible_line(tmp_path: Path) -> None:
+    path = tmp_path / "own.yaml"
+    head = 'name: own\ncolumns: [{label: a, split: split1}]\nrows: [{label: b, method: simformer}]\ntitle: "x\\n'
+    path.write_text(head + '\\\\input{y}"\n')
+    with pytest.raises(BenchmarkError, match="one line without control"):
+        load_table(str(path))
