@@ -9,7 +9,7 @@ held against their key all the same.
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from benchmark.errors import BenchmarkError
 from benchmark.files import canonical_json, dated_name, naming, read_json, sha256, write_json
@@ -17,9 +17,6 @@ from benchmark.metrics import COUNTS_FILE, Counts
 from benchmark.program import program
 from benchmark.stage import key_of
 from benchmark.store import RESULT, WAY_OUT, DamagedResultError, Store
-
-if TYPE_CHECKING:
-    from benchmark.plan import Plan
 
 _SPEC = "stage.json"
 
@@ -94,32 +91,6 @@ def set_aside(store: Store, key: str) -> Path:
         place.parent.mkdir(parents=True, exist_ok=True)
         store.folder(key).rename(place)
     return place
-
-
-def heal(plan: "Plan", store: Store, tell: Callable[[str], None]) -> None:
-    """Set aside what is damaged of what a plan rests on, so that it is made anew, and tell of it.
-
-    These are the counts of its complete cells, and the inputs of the stages that are not complete. What a kill between
-    publishing and clean-up left of complete stages goes away.
-    """
-    for cell in plan.cells:
-        if cell.stage and store.find(cell.stage):
-            try:
-                counts_of(store, cell.stage.key)
-            except BenchmarkError as error:
-                tell(f"warning: {error} It was moved to {set_aside(store, cell.stage.key)}.")
-    checked: set[str] = set()
-    while True:
-        inputs = {parent.key for stage in plan.pending(store) for parent in stage.inputs.values() if store.find(parent)}
-        found = {key: input_faults(store, key) for key in sorted(inputs - checked)}
-        checked |= inputs
-        damaged = {key: wrong for key, wrong in found.items() if wrong}
-        for key, wrong in damaged.items():
-            tell(f"warning: {wrong[0]}. The result was moved to {set_aside(store, key)} and is made anew.")
-        if not damaged:
-            break
-    for stage in plan.stages:
-        store.drop_leftovers(stage.key)
 
 
 def sealed(key: str, result: Mapping[str, Any], folder: Path) -> dict[str, Any]:

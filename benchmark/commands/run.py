@@ -58,7 +58,7 @@ def command(
         quiet=quiet,
     )
     if not dry_run:
-        from benchmark.integrity import heal
+        from benchmark.execute.healing import heal
 
         heal(wanted, selection.store, lambda said: click.echo(said, err=True))
     pending = bool(wanted.pending(selection.store))

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from benchmark import registry, store
+from benchmark.execute.healing import heal
 from benchmark.execute.inline import Inline
 from benchmark.execute.session import make_stages
-from benchmark.integrity import heal
 from benchmark.metrics import CountsBuilder
 from benchmark.plan import Plan, build_plan
 from benchmark.report.claims.judge import judge

@@ -182,6 +182,7 @@ def _legend(figure: "Figure", ours: Sequence[Panel], *, bars: bool) -> None:
     for i, series in enumerate(ours[0].series):
         nowhere = not empty and all(panel.series[i].note for panel in ours)
         label = f"{series.label} ({series.note} here)" if nowhere else series.label
+        label = f" {label}" if label.startswith("_") else label  # which a legend would leave out
         handles.append(
             Patch(color=theme.colour(i), label=label)
             if bars

@@ -337,7 +337,12 @@ def turned(one: Counts) -> Counts:
 
 @pytest.mark.parametrize(
     ("change", "said"),
-    [(twice, "more than once"), (none, "no image"), (more, "more pixels predicted"), (turned, "terminal")],
+    [
+        (twice, "an image is counted twice"),
+        (none, "counts no image"),
+        (more, "more pixels predicted"),
+        (turned, "terminal"),
+    ],
 )
 def test_counts_that_no_images_have(forge: Forge, change: Callable[[Counts], Counts], said: str) -> None:
     assert said in refusal(forge(recounted(change)))
