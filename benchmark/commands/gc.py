@@ -23,7 +23,7 @@ DAY = 86400.0
     type=click.FloatRange(min=1),
     default=30.0,
     show_default=True,
-    help="Since when nobody has gone on with work that counts as abandoned.",
+    help="Age of what nobody goes on with, and of results.",
 )
 @selection_options()
 def command(*, selection: Selection, yes: bool, dry_run: bool, results: bool, days: float) -> int:
@@ -32,7 +32,7 @@ def command(*, selection: Selection, yes: bool, dry_run: bool, results: bool, da
     That is what killed processes left behind, results that were set aside as damaged, work on stages that nobody goes
     on with, and code of campaigns that are complete. Nothing goes that a running stage uses, or one that a campaign on
     a cluster still lacks. With --results it is also results that the selection (tables, dataset, profile, seeds, ...)
-    does not need, unless anything runs or waits in this store.
+    does not need and that are older than --days, unless anything runs or waits in this store.
     """
     if yes and dry_run:
         raise click.UsageError("--dry-run lists and --yes removes: choose one.")

@@ -30,13 +30,13 @@ def leftovers(store: Store, seconds: float, planned: Collection[str] | None) -> 
 
     Args:
         store: to look into.
-        seconds: without a change after which unfinished work counts as abandoned.
+        seconds: without a change after which unfinished work counts as abandoned, and a result as old.
         planned: keys of the results that stay; ``None`` for all. All stay while anything runs or is to run.
     """
     waiting = _waiting(store)
     found = [*_drafts(store), *_set_aside(store), *_work(store, seconds, waiting), *_code(store)]
     if planned is not None and not busy(store):
-        found += _results(store, planned)
+        found += _results(store, seconds, planned)
     return found
 
 
@@ -94,6 +94,8 @@ def _set_aside(store: Store) -> Iterator[Leftover]:
         if KEY.fullmatch(key) and not path.name.endswith(".tmp") and _idle(path) > QUIET and not store.locked(key):
             kind = "set aside" if "damaged" in path.name else "draft of a result"
             yield Leftover(kind, path, _size(path), key)
+    for path in store.root.glob("damaged/*"):
+        yield Leftover("set aside", path, _size(path))
 
 
 def _work(store: Store, seconds: float, waiting: Collection[str]) -> Iterator[Leftover]:
@@ -120,10 +122,11 @@ def _code(store: Store) -> Iterator[Leftover]:
             yield Leftover("old code", path, _size(path))
 
 
-def _results(store: Store, planned: Collection[str]) -> Iterator[Leftover]:
+def _results(store: Store, seconds: float, planned: Collection[str]) -> Iterator[Leftover]:
+    """Yield results that nobody asked for; a run that is at work between two stages may need one made lately."""
     results = store.keys()
     for key in results:
-        if key not in planned and _idle(store.folder(key)) > QUIET:
+        if key not in planned and _idle(store.folder(key)) > seconds:
             yield Leftover("result of no plan", store.folder(key), _size(store.folder(key)), key)
 
 

@@ -10,6 +10,7 @@ from benchmark.cli import main
 from benchmark.errors import Exit
 from benchmark.execute.leftovers import leftovers, remove
 from benchmark.files import write_json
+from benchmark.integrity import set_aside
 from benchmark.store import Store
 
 KEY, OTHER, THIRD = ("ab12" + "0" * 60, "ab13" + "0" * 60, "ab14" + "0" * 60)
@@ -105,3 +106,16 @@ def test_what_an_imported_result_rests_on_stays(store: Store) -> None:
     write_json(store.work(OTHER) / "stage.json", {"kind": "train"})
     age(store)
     assert kinds(store) == []
+
+
+def test_results_that_were_found_damaged_are_listed(store: Store) -> None:
+    finish(store, KEY)
+    place = set_aside(store, KEY)
+    assert [(one.kind, one.path) for one in leftovers(store, DAY, None) if one.path == place] == [("set aside", place)]
+
+
+def test_results_made_lately_stay_for_the_run_that_may_need_them(store: Store) -> None:
+    finish(store, KEY)
+    age(store, days=2)
+    assert not [one for one in leftovers(store, 3 * DAY, set()) if one.kind == "result of no plan"]
+    assert [one for one in leftovers(store, DAY, set()) if one.kind == "result of no plan"]
