@@ -72,7 +72,7 @@ def check_photograph(picture: Pillow.Image, where: str, suffix: str) -> None:
         reason = "has 16 bits a pixel or more; images have 8 bits a channel. Scale it to 8 bits"
     else:
         reason = f"is an image of mode {mode}; expected 8 bits a channel of colour or grey. Convert it"
-    raise BenchmarkError(f"{where}: {reason}. Are image and mask swapped?")
+    raise BenchmarkError(f"{where}: {reason}.")
 
 
 def mask_values(picture: Pillow.Image, where: str, suffix: str) -> np.ndarray:
