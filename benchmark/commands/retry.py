@@ -25,7 +25,7 @@ from benchmark.store import Store
 def command(context: click.Context, *, what: tuple[str, ...], store: Path, failed: bool) -> int:
     """Submit again what campaigns lack: stages lost with machines or jobs, and what rests on them.
 
-    Without names this is done for the last campaign that lacks something, and cancelled stages stay cancelled. Stages
+    Without names this is done for every campaign that lacks something, and cancelled stages stay cancelled. Stages
     that are named are submitted however they ended. Where the last `run` was one of this machine, or made the named
     stage, it is called again as it was, and makes all that it lacks.
     """
@@ -39,7 +39,7 @@ def command(context: click.Context, *, what: tuple[str, ...], store: Path, faile
     if not known:
         raise BenchmarkError(f"store {store} has no campaign; the `run` command that made it goes on from what exists.")
     of_stages = _of_stages(known, named.keys)
-    whole = named.campaigns if what else _last_incomplete(known, kept)
+    whole = named.campaigns if what else _incomplete(known, kept)
     handed = [one.manager.retry(one.campaign.id, (), failed=failed, cancelled=bool(what)) for one in whole]
     handed += [one.manager.retry(one.campaign.id, named.keys, failed=failed, cancelled=False) for one in of_stages]
     codes = [one.code for one in handed if one]
@@ -69,9 +69,9 @@ def _repeated(last: LastRun, context: click.Context) -> int:
     return code
 
 
-def _last_incomplete(known: Sequence[KeptCampaign], store: Store) -> list[KeptCampaign]:
-    incomplete = [one for one in known if not all(map(store.find, one.campaign.stages))]
-    return incomplete[-1:]
+def _incomplete(known: Sequence[KeptCampaign], store: Store) -> list[KeptCampaign]:
+    """Return the campaigns that lack something, the last one first: of a stage that several have its job is the one."""
+    return [one for one in reversed(known) if not all(map(store.find, one.campaign.stages))]
 
 
 def _of_stages(known: Sequence[KeptCampaign], keys: Sequence[str]) -> list[KeptCampaign]:

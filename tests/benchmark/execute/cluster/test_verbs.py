@@ -331,6 +331,16 @@ def test_the_last_campaign_that_lacks_something_is_taken_up(site: Site, queue: Q
     assert f"of campaign {site.campaign.id}" in capsys.readouterr().out
 
 
+def test_an_earlier_campaign_is_taken_up_where_the_last_has_nothing_to_submit(
+    site: Site, queue: Queue, capsys: Captured
+) -> None:
+    second = Site(site.folder, splits="S3")  # of the same store
+    second.submit()
+    holds(queue, second, **{f"_{job}": "PENDING" for job in second.campaign.rounds()[0].tasks.values()})
+    assert call(site, "retry") == 0
+    assert f"of campaign {site.campaign.id}" in capsys.readouterr().out
+
+
 def test_what_is_queued_is_not_submitted_twice(site: Site, queue: Queue) -> None:
     holds(queue, site, **{f"_{job}": "PENDING" for job in site.campaign.rounds()[0].tasks.values()})
     assert call(site, "retry") == 5
