@@ -9,6 +9,9 @@ An image depends on the seed and its id alone, not on the images before it, so t
 anywhere and an interrupted run goes on with the images that have no file yet.
 """
 
+import sys
+import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -254,12 +257,24 @@ def finetune(
     counts: Counter[str] = Counter()
     for index in indices:
         path = cam_path(folder, finetuner.source.ids[index])
+        if path.exists() and not _whole(path):
+            sys.stderr.write(f"{path}: the activation maps of this image are damaged; they are made again.\n")
+            path.unlink()
         if not path.exists():
             r = finetuner.run(index)
             write_sums(path, r.sums, updates=r.updates, stop=r.stop, sharing=r.sharing, reused=int(r.reused))
         counts.update(_facts(path))
         done()
     return dict(counts)
+
+
+def _whole(path: Path) -> bool:
+    """Return whether every array of a file is as it was written, by the checksums that the file has of them."""
+    try:
+        with zipfile.ZipFile(path) as arrays:
+            return arrays.testzip() is None
+    except (OSError, ValueError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError):
+        return False
 
 
 def _facts(path: Path) -> dict[str, int]:
