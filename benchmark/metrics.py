@@ -100,8 +100,6 @@ def _check(path: Path, found: dict[str, NDArray[Any]]) -> None:
     shapes = {name: found[name].shape for name in _ARRAYS}
     if len(set(shapes.values())) != 1 or found["intersection"].shape[:1] != found["image_ids"].shape:
         raise BenchmarkError(f"{path}: arrays of unequal shapes {shapes}. {_way_out(path)}")
-    if not found["image_ids"].size:
-        raise BenchmarkError(f"{path}: counts no image. {_way_out(path)}")
     if any(found[name].dtype != np.int32 or (found[name] < 0).any() for name in _ARRAYS):
         raise BenchmarkError(f"{path}: holds what is no number of pixels. {_way_out(path)}")
     if (found["intersection"] > np.minimum(found["prediction"], found["ground_truth"])).any():

@@ -12,7 +12,7 @@ from benchmark.errors import BenchmarkError
 LARGEST = 2**24  # characters of a file
 MOST_NODES = 100_000  # a file of settings has hundreds; aliases count as often as they stand there
 DEEPEST = 50
-_DIGITS = 30
+_DIGITS = 100
 
 
 class _Loader(yaml.SafeLoader):

@@ -151,6 +151,8 @@ def _check_counts(name: str, path: Path, classes: int) -> None:
 
 def _check_images(name: str, counts: Counts) -> None:
     """Raise BenchmarkError for names that a terminal would not show, and for sums that no image can have."""
+    if not counts.image_ids:
+        raise BenchmarkError(f"{name} has counts of no image, from which nothing follows.")
     if bad := next(unprintable(counts.image_ids), ""):
         raise BenchmarkError(f"{name} names an image {bad}, which a terminal would not show as it is.")
     predicted, there = (array.sum(axis=1, dtype=np.int64) for array in (counts.prediction, counts.ground_truth))

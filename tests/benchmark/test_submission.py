@@ -118,7 +118,7 @@ def test_what_jobs_need_does_not_depend_on_where_they_start(
         "--profile": str(tmp_path / "toy.yaml"),
         "--preset": "paper",
         "--store": str(store.root),
-        "--out": str(tmp_path / "relative" / "results" / "tiny-toy"),
+        "--out": str(tmp_path / "relative" / "results" / "tiny-toy-set-f81bdb"),
         "--seeds": "0,3",
         "--splits": "S1",
         "--set": "toy.sizes=[3, 4]",

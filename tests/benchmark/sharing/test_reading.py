@@ -339,7 +339,7 @@ def turned(one: Counts) -> Counts:
     ("change", "said"),
     [
         (twice, "an image is counted twice"),
-        (none, "counts no image"),
+        (none, "counts of no image"),
         (more, "more pixels predicted"),
         (turned, "terminal"),
     ],
