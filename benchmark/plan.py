@@ -11,6 +11,7 @@ from benchmark import registry
 from benchmark.config import Profile, load_profile, resolve, setting_names
 from benchmark.datasets.base import Split
 from benchmark.errors import BenchmarkError, unknown
+from benchmark.hidden_pixels import check_hidden
 from benchmark.registry import Cell, Method
 from benchmark.splits import split
 from benchmark.splits import splits as splits_of
@@ -252,7 +253,10 @@ class _Planner:
                 | {"--set": {name: value for override in self.overrides for name, value in override.items()}},
             )
             made = Cell(self.info, self.splits[cell.column.split], cell.row.variant, seed, settings)
-            return _with_keys(method.plan(made), where)
+            stage = _with_keys(method.plan(made), where)
+            bound = cell.row.bound or getattr(method, "bound", False)
+            check_hidden(stage, made.split, method.name, where, bound=bound)
+            return stage
         except BenchmarkError as error:
             self._note(error)
             return None

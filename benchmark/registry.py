@@ -42,6 +42,9 @@ class Method(Protocol):
         summary: one line for ``methods``.
         variants: variant -> one line; the default variant is ``""`` and always exists.
         settings: section name -> frozen dataclass with defaults (the paper's values) that the method reads.
+
+    A method that has the attribute ``bound = True`` learns from more than the task allows, in whatever row it stands
+    (``benchmark.hidden_pixels``).
     """
 
     name: str

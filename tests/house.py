@@ -41,6 +41,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
     "data": ("datasets", "splits"),
     "stages and plans": (
         "config",
+        "hidden_pixels",
         "integrity",
         "labels",
         "makespan",

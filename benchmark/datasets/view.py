@@ -15,6 +15,9 @@ Presence = Literal["image", "crop"]
 Packed = tuple[bytes, tuple[int, int]]  # a mask, compressed, and its height and width
 
 
+LEAST = 64  # parts of an image, of which a crop must show one for its classes to be told
+
+
 class Crop(NamedTuple):
     """What a window shows.
 
@@ -34,12 +37,15 @@ class Crop(NamedTuple):
 class TrainingView:
     """Training images whose novel pixels were blanked to 255 when the view was made.
 
+    So they are never handed out by accident. It is no sandbox: code that opens the files itself is not kept from them.
+
     The masks are read once, here; the view keeps the blanked ones (compressed, a few KB an image) and no reference to
     the dataset, so that neither its attributes nor what they refer to lead to a novel pixel.
 
     Weak labels come at two levels. ``image`` (the task as stated): a crop's novel classes are those of its whole image.
     ``crop`` (as released, [1.1] of methods/README.md): those with a pixel in the crop. The second cannot be
-    computed without novel pixels; they stay, compressed, inside a closure that answers only with class ids.
+    computed without novel pixels; they stay, compressed, inside a closure that answers only with class ids, of crops
+    that show at least one part in ``LEAST`` of their image: of single pixels the answer would be the mask.
     """
 
     __slots__ = ("_labels", "_masks", "_novel_in", "_read_image", "base", "classes", "ids", "novel")
@@ -125,7 +131,15 @@ def _image_presence(
 
 
 def _crop_presence(hidden: dict[str, Packed]) -> Callable[[str, Window], tuple[int, ...]]:
-    return lambda image_id, window: tuple(sorted(_present(crop_labels(_unpack(hidden[image_id]), window))))
+    def present(image_id: str, window: Window) -> tuple[int, ...]:
+        if window.crop_height * window.crop_width * LEAST < window.height * window.width:
+            raise BenchmarkError(
+                f"image {image_id!r}: a crop of {window.crop_height} x {window.crop_width} of {window.height} x "
+                f"{window.width} pixels is too small to be told its classes: at least 1/{LEAST} of the image is needed."
+            )
+        return tuple(sorted(_present(crop_labels(_unpack(hidden[image_id]), window))))
+
+    return present
 
 
 def _checked(novel: Iterable[int], classes: int) -> tuple[int, ...]:

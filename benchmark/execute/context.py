@@ -4,8 +4,10 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
+from copy import deepcopy
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from benchmark.errors import BenchmarkError
@@ -48,7 +50,7 @@ class WorkContext:
         stop: Callable[[], bool],
         process: ProcessRank = ALONE,
     ) -> None:
-        self.params: Mapping[str, Any] = job.params
+        self.params: Mapping[str, Any] = MappingProxyType(deepcopy(dict(job.params)))  # what stands in it is a copy
         self.hints: Mapping[str, Any] = job.hints
         self.inputs: Mapping[str, Path] = {role: _input(store, role, key, process) for role, key in job.inputs.items()}
         self.out = out
@@ -82,7 +84,8 @@ class WorkContext:
     def training_view(self) -> "TrainingView":
         from benchmark.datasets import TrainingView
 
-        return TrainingView(self._dataset, self.params["novel"], presence=self.params.get("presence", "image"))
+        planned = self._job.params
+        return TrainingView(self._dataset, planned["novel"], presence=planned.get("presence", "image"))
 
     def log(self, step: int, **metrics: float) -> None:
         self.advanced = True
@@ -107,7 +110,7 @@ class WorkContext:
     def _dataset(self) -> "Dataset":
         from benchmark.datasets import load_dataset
 
-        expected = self.params["dataset"]
+        expected = self._job.params["dataset"]
         name = expected["name"]
         root = Path(self._job.data_root) if self._job.data_root and name in self._job.sources else None
         loaded = load_dataset(self._job.sources.get(name, name), root)

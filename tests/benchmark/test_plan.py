@@ -10,10 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmark import registry
 from benchmark.errors import BenchmarkError
 from benchmark.files import canonical_json
 from benchmark.makespan import urgency, wall_seconds
 from benchmark.plan import NOT_AVAILABLE, Plan, build_plan
+from benchmark.registry import Cell
 from benchmark.stage import Stage, closure
 from benchmark.store import Store
 from tests.benchmark import toy
@@ -230,3 +232,42 @@ def test_planning_imports_nothing_heavy(tmp_path: Path) -> None:
 def test_closure_yields_inputs_first() -> None:
     stages = chain([1, 1, 1])
     assert list(closure([stages[2], stages[0]])) == stages
+
+
+class Cheat(toy.Toy):
+    """Dumps masks by a stage with full ground truth, or trains in one."""
+
+    variants: Mapping[str, str] = {
+        "": "masks dumped",
+        "declared": "trains with evaluation access",
+        "shown": "novel shown",
+    }
+
+    def plan(self, cell: Cell) -> Stage:
+        data = {"dataset": {"name": cell.dataset.name, "digest": cell.dataset.digest}}
+        shown = {**data, "novel": [] if cell.variant == "shown" else list(cell.split.novel)}
+        dumped = Stage("dump", "masks as labels", f"{toy.HERE}:prepare", 1, data, {}, "evaluation")
+        train = Stage("train", "training", toy.TRAIN, 1, shown, {} if cell.variant else {"labels": dumped})
+        if cell.variant == "declared":
+            train = replace(train, access="evaluation")
+        return Stage("evaluate", "evaluation", f"{toy.HERE}:evaluate", 1, data, {"model": train}, "evaluation")
+
+
+@pytest.mark.parametrize(
+    ("variant", "reason"),
+    [
+        ("", "stage 'training' uses the result of 'masks as labels', which reads full ground truth"),
+        ("declared", "stage 'evaluation' uses the result of 'training', which reads full ground truth"),
+        ("shown", "the novel classes of split S1 are not hidden from stage 'training'"),
+    ],
+)
+def test_methods_that_show_novel_pixels_to_a_training_are_refused_by_name(
+    variant: str, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "methods", lambda: {"toy": Cheat()})
+    row = f"[{{label: Mine, method: toy, variant: '{variant}'}}]"
+    profile = toy.profile(tmp_path)
+    with pytest.raises(BenchmarkError, match=f"row 'Mine'.*method 'toy' shows novel pixels to a training: {reason}"):
+        build_plan([toy.table(tmp_path, rows=row, splits="S1")], "mini", profile, (0,))
+    bound = toy.table(tmp_path, rows=row.replace("}]", ", bound: true}]"), splits="S1")
+    assert build_plan([bound], "mini", profile, (0,)).cells

@@ -5,6 +5,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmark.hidden_pixels import RULE
 from benchmark.report.claims.judge import judge
 from benchmark.report.claims.tolerance import rules
 from benchmark.report.html import lists, words
@@ -55,6 +56,7 @@ def render(
             summary=summary([view.judgement for view in views]),
             views=views,
             stages=lists.stage_groups(content),
+            rule=RULE,
             counts=lists.counts_rows(content),
             shared=lists.shared_blocks(content),
             environment=lists.environment(content),

@@ -150,7 +150,10 @@ def make_world(folder: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     """Write data set, table and profile, and make the labeller the only method there is."""
     monkeypatch.setattr(registry, "methods", lambda: {"labeller": Labeller()})
     _write_dataset(folder)
-    rows = ", ".join(f"{{label: {label}, method: labeller, variant: '{variant}'}}" for label, variant in ROWS)
+    rows = ", ".join(
+        f"{{label: {label}, method: labeller, variant: '{variant}', bound: {str(label == 'oracle').lower()}}}"
+        for label, variant in ROWS
+    )
     unknown = "{label: not here, method: nobody, optional: true}"
     table = toy.table(folder, rows=f"[{rows}, {unknown}]", name="maps")
     return World(folder, folder / "tiny.yaml", Path(table), toy.profile(folder))
