@@ -1,7 +1,7 @@
 """What every dataset offers: images and full class maps by id."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -27,6 +27,8 @@ class DatasetInfo:
         train: number of training images.
         test: number of test images.
         partial: ``34 of 22194 images`` where a published dataset is not complete; empty otherwise.
+        parts: part -> digest of what belongs to it, for a dataset of the user's own; empty for published ones, whose
+            stages are identified by all of it.
     """
 
     name: str
@@ -36,6 +38,11 @@ class DatasetInfo:
     train: int
     test: int
     partial: str = ""
+    parts: Mapping["Part", str] = field(default_factory=dict)
+
+    def digest_of(self, part: "Part") -> str:
+        """Return the digest that a stage depends on which reads one part."""
+        return self.parts.get(part) or self.digest
 
 
 class Dataset(Protocol):

@@ -38,7 +38,8 @@ def layout_of(name: str, root: Path | None = None) -> "Layout":
         raise unknown("dataset", name, ["mini", *published(), "PATH.yaml (one of your own)"])
     from benchmark.datasets.folder import folder_layout
 
-    return _counted(folder_layout(Path(name), root))
+    layout = _counted(folder_layout(Path(name), root))
+    return dataclasses.replace(layout, parts_apart=layout.name not in published())
 
 
 def published() -> tuple[str, ...]:

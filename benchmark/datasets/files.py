@@ -4,7 +4,8 @@ import hashlib
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from functools import cached_property
+from dataclasses import replace
+from functools import cache, cached_property
 from pathlib import Path
 
 import numpy as np
@@ -43,7 +44,8 @@ class FileDataset:
         """Reads once, for the digest, every file that no manifest vouches for."""
         lay = self.layout
         counts = len(self.ids("train")), len(self.ids("test"))
-        return DatasetInfo(lay.name, lay.title, lay.classes, _file_digest(lay), *counts, partial=lay.partial)
+        whole, parts = _file_digests(lay)
+        return DatasetInfo(lay.name, lay.title, lay.classes, whole, *counts, partial=lay.partial, parts=parts)
 
     def ids(self, part: Part) -> tuple[str, ...]:
         return self.layout.parts.get(part, ())
@@ -189,15 +191,18 @@ def digest(layout: Layout, image_digest: Callable[[str], str], mask_digest: Call
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def _file_digest(layout: Layout) -> str:
+def _file_digests(layout: Layout) -> tuple[str, dict[Part, str]]:
+    """Return the digest of a dataset, and those of its parts where these identify stages."""
     since, reread = time.time_ns(), list[Path]()
     known = trusted_facts(layout.manifest, reread)
 
+    @cache
     def of_image(image_id: str) -> str:
         path = layout.image_path(image_id)
         facts = known(path)
         return facts.sha256 if facts else sha256(path)
 
+    @cache
     def of_mask(image_id: str) -> str:
         path = layout.mask_path(image_id)
         facts = known(path)
@@ -210,4 +215,5 @@ def _file_digest(layout: Layout) -> str:
         recorded = read_manifest(layout.manifest)
         if recorded and recorded.digest == found:
             vouch_again(layout.manifest, since)
-    return found
+    parts = {part: ids for part, ids in layout.parts.items() if ids and layout.parts_apart}
+    return found, {part: digest(replace(layout, parts={part: ids}), of_image, of_mask) for part, ids in parts.items()}

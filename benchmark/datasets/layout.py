@@ -26,6 +26,7 @@ class Layout:
         pixel_digest: masks enter the digest by their class ids, not by the bytes of their files.
         manifest: path of the file that knows the digests of all others; it need not be there.
         partial: as in ``DatasetInfo``.
+        parts_apart: whether stages are identified by the part that they read alone.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Layout:
     pixel_digest: bool = False
     manifest: Path | None = None
     partial: str = ""
+    parts_apart: bool = False
 
     def image_path(self, image_id: str) -> Path:
         return self.images / f"{image_id}{self.image_suffix}"

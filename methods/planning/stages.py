@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, Literal, TypeVar
 
+from benchmark.datasets.base import Part
 from benchmark.registry import Cell
 from benchmark.settings import to_json
 from benchmark.stage import Stage, Work
@@ -42,9 +43,9 @@ NARROW = "backbone 'narrow' trains its batch norms. Set it to 0, or freeze them 
 S = TypeVar("S", TrainingSettings, LargeFovSettings)
 
 
-def data(cell: Cell) -> dict[str, Any]:
-    """Return what identifies the images."""
-    return {"dataset": {"name": cell.dataset.name, "digest": cell.dataset.digest}}
+def data(cell: Cell, part: Part = "train") -> dict[str, Any]:
+    """Return what identifies the images of a part."""
+    return {"dataset": {"name": cell.dataset.name, "digest": cell.dataset.digest_of(part)}}
 
 
 def every_class(cell: Cell) -> list[int]:
@@ -260,7 +261,7 @@ def evaluate(cell: Cell, model: Stage, title: str) -> Stage:
         name=f"evaluation of {title}{f' after iteration {iteration}' if iteration else ''}, seed {cell.seed}",
         function="methods.evaluation:evaluate",
         version=1,
-        params={**data(cell), "part": settings.part, "input": test_input(cell), **on_the_way},
+        params={**data(cell, settings.part), "part": settings.part, "input": test_input(cell), **on_the_way},
         inputs={"model": model},
         access="evaluation",
         cost=cell.dataset.test * settings.seconds_per_image,

@@ -15,6 +15,7 @@ from benchmark.datasets.catalog import describe, layout_of
 from benchmark.datasets.image_files import decoded, mask_values, photograph
 from benchmark.datasets.preparation import verify
 from benchmark.errors import BenchmarkError
+from benchmark.plan import build_plan
 
 IDS = np.array([[0, 1, 2], [3, 1, 0]], np.uint8)
 Write = Callable[..., Path]
@@ -145,3 +146,27 @@ def test_an_older_file_of_the_same_size_is_noticed(write_dataset: Write) -> None
     assert describe(str(own)).digest == before
     manifest = own.with_name("manifest.json")
     assert manifest.stat().st_mtime_ns > image.stat().st_mtime_ns  # vouches again, by what was read
+
+
+def test_a_mended_test_image_costs_no_training(write_dataset: Write) -> None:
+    path = write_dataset()
+
+    def keys() -> dict[str, str]:
+        table = path.with_name("table.yaml")
+        table.write_text(
+            "name: own\ntitle: One row\ncolumns: [{label: A, split: S1}]\n"
+            "rows: [{label: Oracle, method: fully_oracle}]\n"
+        )
+        return {stage.kind: stage.key for stage in build_plan([str(table)], str(path), "smoke", (0,)).stages}
+
+    def change(image: int) -> None:
+        shown = path.parent / "images" / f"{image}.png"
+        Image.fromarray(255 - np.asarray(Image.open(shown))).save(shown)
+
+    before = keys()
+    change(4)
+    tested = keys()
+    assert {kind for kind in before if before[kind] != tested[kind]} == {"evaluate"}
+    change(0)
+    trained = keys()
+    assert {kind for kind in before if tested[kind] != trained[kind]} == {"pretrain", "train", "evaluate"}
