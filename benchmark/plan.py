@@ -143,7 +143,7 @@ def build_plan(
     """
     from benchmark.datasets.catalog import describe
 
-    loaded = tuple(load_table(table) if isinstance(table, str) else table for table in tables)
+    loaded = tuple(_with_bounds(load_table(table) if isinstance(table, str) else table) for table in tables)
     _check_names(loaded, methods)
     planner = _Planner(
         info=info or describe(dataset, data_root),
@@ -168,6 +168,16 @@ def build_plan(
         tables=loaded,
         cells=cells,
     )
+
+
+def _with_bounds(table: Table) -> Table:
+    """Return a table in which the rows of methods that learn from more than the task allows are marked as bounds."""
+    installed = registry.methods()
+    rows = tuple(
+        row.model_copy(update={"bound": True}) if getattr(installed.get(row.method), "bound", False) else row
+        for row in table.rows
+    )
+    return table if rows == table.rows else table.model_copy(update={"rows": rows})
 
 
 def _check_names(tables: Sequence[Table], only_methods: Sequence[str] | None) -> None:
@@ -254,8 +264,7 @@ class _Planner:
             )
             made = Cell(self.info, self.splits[cell.column.split], cell.row.variant, seed, settings)
             stage = _with_keys(method.plan(made), where)
-            bound = cell.row.bound or getattr(method, "bound", False)
-            check_hidden(stage, made.split, method.name, where, bound=bound)
+            check_hidden(stage, made.split, method.name, where, bound=cell.row.bound)
             return stage
         except BenchmarkError as error:
             self._note(error)

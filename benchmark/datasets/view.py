@@ -16,6 +16,7 @@ Packed = tuple[bytes, tuple[int, int]]  # a mask, compressed, and its height and
 
 
 LEAST = 64  # parts of an image, of which a crop must show one for its classes to be told
+LEAST_PIXELS = 256  # that such a crop must have; a smaller image must be shown as a whole
 
 
 class Crop(NamedTuple):
@@ -132,14 +133,27 @@ def _image_presence(
 
 def _crop_presence(hidden: dict[str, Packed]) -> Callable[[str, Window], tuple[int, ...]]:
     def present(image_id: str, window: Window) -> tuple[int, ...]:
-        if window.crop_height * window.crop_width * LEAST < window.height * window.width:
-            raise BenchmarkError(
-                f"image {image_id!r}: a crop of {window.crop_height} x {window.crop_width} of {window.height} x "
-                f"{window.width} pixels is too small to be told its classes: at least 1/{LEAST} of the image is needed."
-            )
-        return tuple(sorted(_present(crop_labels(_unpack(hidden[image_id]), window))))
+        mask = _unpack(hidden[image_id])
+        _check_window(image_id, window, mask.size)
+        return tuple(sorted(_present(crop_labels(mask, window))))
 
     return present
+
+
+def _check_window(image_id: str, window: Window, pixels: int) -> None:
+    """Raise BenchmarkError for a crop whose classes would give single pixels of an image of so many ``pixels`` away."""
+    area = window.crop_height * window.crop_width
+    inside = (
+        min(window.top, window.left, window.crop_height - 1, window.crop_width - 1) >= 0
+        and window.top + window.crop_height <= window.height
+        and window.left + window.crop_width <= window.width
+    )
+    if not inside or area * LEAST < window.height * window.width or area < min(LEAST_PIXELS, pixels):
+        raise BenchmarkError(
+            f"image {image_id!r}: a crop of {window.crop_height} x {window.crop_width} at {window.top}, {window.left} "
+            f"of {window.height} x {window.width} pixels is not told its classes: it must lie inside, show 1/{LEAST} "
+            f"of the image, and {LEAST_PIXELS} pixels of it."
+        )
 
 
 def _checked(novel: Iterable[int], classes: int) -> tuple[int, ...]:

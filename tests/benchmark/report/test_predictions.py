@@ -141,7 +141,10 @@ def test_a_sweep_with_too_many_columns_has_a_page_a_row(world: World) -> None:
     assert pages[0].columns == tuple(f"rate {i}" for i in range(MOST // 2 + 1))
     assert "split S1, oracle, seed 0" in caption(pages[1])
     assert "predictions-maps-S1-oracle.png" in world.invoke("--of", "predictions").stdout
-    rows = [{"label": label, "method": "labeller", "variant": "oracle"} for label in ("oracle", "oracle*", "other*")]
+    rows = [
+        {"label": label, "method": "labeller", "variant": "oracle", "bound": True}
+        for label in ("oracle", "oracle*", "other*")
+    ]
     world.change(rows=rows)
     names = [Path(line).name for line in world.invoke().stdout.splitlines()]
     assert names[1::2] == [f"predictions-maps-S1-{row}.png" for row in ("oracle", "oracle-star", "other-star")]
