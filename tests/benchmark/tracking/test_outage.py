@@ -101,7 +101,8 @@ def test_run_that_is_killed_does_not_stay_running(store: Store, server: ServerPr
     sweep = Sweep(store, server.url, steps=3000)
     wait_for(lambda: points_sent(store) > 0, PATIENCE)
     client = connect(server.url)
-    (running,) = [run for run in all_runs(client) if run.info.status == "RUNNING"]
+    # The end of the stage before may not have been told yet.
+    running = next(run for run in all_runs(client) if run.info.status == "RUNNING" and history(client, run))
     worker = int(store.attempts(running.data.tags["stage_key"])[-1]["pid"])
     sweep.process.kill()
     os.kill(worker, signal.SIGKILL)
