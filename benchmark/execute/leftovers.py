@@ -13,6 +13,7 @@ from benchmark.files import read_json
 from benchmark.store import KEY, Store
 
 QUIET = 3600.0  # seconds without a change before a draft or a probe counts as left behind: none takes so long
+UNPLANNED = "result of no plan"
 _DRAFT = re.compile(r"\..+\.tmp|\.clock-[0-9a-f]{32}")
 
 
@@ -53,6 +54,8 @@ def remove(one: Leftover, store: Store) -> bool:
     from filelock import Timeout
 
     with store.writing():
+        if one.kind == UNPLANNED and busy(store):  # a run that began since may need it
+            return False
         if not one.key or not store.work(one.key).is_dir():
             _delete(one.path)
             return True
@@ -127,7 +130,7 @@ def _results(store: Store, seconds: float, planned: Collection[str]) -> Iterator
     results = store.keys()
     for key in results:
         if key not in planned and _idle(store.folder(key)) > seconds:
-            yield Leftover("result of no plan", store.folder(key), _size(store.folder(key)), key)
+            yield Leftover(UNPLANNED, store.folder(key), _size(store.folder(key)), key)
 
 
 def _unfinished(store: Store) -> list[str]:
