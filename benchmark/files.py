@@ -103,7 +103,7 @@ def read_json(path: Path) -> Any:
     """Return the content of a JSON file, ``None`` where there is none or it cannot be parsed."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError, ValueError):
+    except (FileNotFoundError, NotADirectoryError, ValueError, RecursionError):
         return None
 
 

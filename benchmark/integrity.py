@@ -8,6 +8,7 @@ held against their key all the same.
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,8 @@ def faults(store: Store, key: str, names: Iterable[str] | None = None) -> Iterat
         if described != key and (described or known):  # of an archive it says less
             yield f"{folder / _SPEC}: describes another stage than its key {key[:12]} says"
     if not isinstance(known, dict):
+        if "seal" in result or known is not None:  # half of what makes a sealed result is damage, no older version
+            yield f"{folder / RESULT}: was changed"
         return
     if result.get("seal") != _seal(key, result):
         yield f"{folder / RESULT}: was changed"
@@ -91,7 +94,8 @@ def set_aside(store: Store, key: str) -> Path:
     place = store.root / "damaged" / f"{key}-{dated_name()}"
     with naming(store.root, WAY_OUT):
         place.parent.mkdir(parents=True, exist_ok=True)
-        store.folder(key).rename(place)
+        with suppress(FileNotFoundError):  # another run did so at the same moment
+            store.folder(key).rename(place)
     return place
 
 

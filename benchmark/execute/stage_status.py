@@ -104,4 +104,5 @@ def _blocked(
 def _marked(store: Store, key: str) -> bool:
     mark = read_json(cancelled_mark(store, key))
     attempts = store.attempts(key)
-    return bool(mark) and not (attempts and attempts[-1]["started"] > mark["time"])
+    marked = mark.get("time") if isinstance(mark, dict) else None
+    return isinstance(marked, int | float) and not (attempts and attempts[-1]["started"] > marked)

@@ -336,7 +336,7 @@ def test_root_and_source_of_the_data_come_from_the_job(
 
     def load(name: str, root: Path | None) -> Any:
         asked.append((name, root))
-        return SimpleNamespace(info=SimpleNamespace(digest="d"))
+        return SimpleNamespace(info=SimpleNamespace(digest="d", parts={}))
 
     monkeypatch.setattr(datasets, "load_dataset", load)
     planned = plan(tmp_path)

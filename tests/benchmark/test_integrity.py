@@ -9,7 +9,7 @@ import pytest
 from benchmark.cli import main
 from benchmark.errors import BenchmarkError
 from benchmark.execute.faults import fault_of
-from benchmark.integrity import check_input, counts_of, faults
+from benchmark.integrity import check_input, counts_of, faults, set_aside
 from benchmark.metrics import COUNTS_FILE
 from benchmark.store import RESULT, DamagedResultError, Store
 from tests.benchmark import toy
@@ -146,3 +146,20 @@ def test_what_a_kill_left_of_complete_stages_goes_away(store: Store, options: li
     assert run(options) == 0
     assert not store.work(key).exists()
     assert [path.name for path in store.folder(key).parent.iterdir() if path.name.startswith(".")] == []
+
+
+@pytest.mark.parametrize("field", ["files", "seal"])
+def test_a_result_that_lost_half_of_its_digests_is_no_older_one(store: Store, field: str) -> None:
+    key = keys(store, "train")[0]
+    path = store.folder(key) / RESULT
+    path.write_text(json.dumps({name: value for name, value in store.result(key).items() if name != field}))
+    (store.folder(key) / "model.txt").write_text("another")
+    assert f"{path}: was changed" in list(faults(store, key))
+    assert main(["verify", "--store", str(store.root), "--quiet"]) == 4
+
+
+def test_two_runs_may_set_the_same_result_aside(store: Store) -> None:
+    key = keys(store, "train")[0]
+    set_aside(store, key)
+    set_aside(store, key)
+    assert store.find(key) is None
