@@ -69,7 +69,7 @@ def _closed(path: Path) -> Path:
 def _owner(path: Path) -> str:
     try:
         return path.owner()
-    except (OSError, KeyError, NotImplementedError):
+    except (OSError, KeyError):
         return "another user"
 
 

@@ -273,7 +273,7 @@ def _whole(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as arrays:
             return arrays.testzip() is None
-    except (OSError, ValueError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError):
+    except (OSError, ValueError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError):
         return False
 
 
