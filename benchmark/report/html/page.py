@@ -57,7 +57,6 @@ def render(
             views=views,
             stages=lists.stage_groups(content),
             rule=RULE,
-            bounds=listed(dict.fromkeys(row.label for view in views for row in view.results.table.rows if row.bound)),
             counts=lists.counts_rows(content),
             shared=lists.shared_blocks(content),
             environment=lists.environment(content),

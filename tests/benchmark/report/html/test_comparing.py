@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from benchmark.hidden_pixels import RULE
 from benchmark.report.html import made
 from benchmark.report.html.comparing import Wording, reworded, unlike
 from benchmark.report.html.reading import read_page
@@ -68,6 +69,13 @@ def check(compare: Compare, due: str, forgeries: Mapping[str, str]) -> None:
 def test_the_same_page_is_the_same(due: str, compare: Compare) -> None:
     assert compare(due) == Wording((), ())
     assert list(unlike(due, due)) == []
+
+
+def test_a_page_of_before_the_rule_on_hidden_pixels_adds_up(due: str, compare: Compare) -> None:
+    assert RULE in due
+    faults, remarks = compare(due.replace(f" {RULE}", "", 1))
+    assert faults == ()
+    assert any("No training behind a row" in remark for remark in remarks)
 
 
 def test_a_number_that_does_not_follow(due: str, compare: Compare) -> None:
